@@ -1,0 +1,117 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+func TestTwoSideBySide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a control plane; -short is set")
+	}
+	var group sync.WaitGroup
+	planes := make([]*ControlPlane, 2)
+	for i := range planes {
+		group.Go(func() { planes[i] = ForTest(t) })
+	}
+	group.Wait()
+	if t.Failed() {
+		return
+	}
+	if planes[0].RESTConfig().Host == planes[1].RESTConfig().Host {
+		t.Errorf("both are at %s", planes[0].RESTConfig().Host)
+	}
+	for _, c := range planes {
+		if len(c.PIDs()) != len(Components()) {
+			t.Errorf("%s: runs %v", c.Name, c.PIDs())
+		}
+		if err := get(t.Context(), http.DefaultClient, c.EtcdMetricsURL()); err != nil {
+			t.Error(err)
+		}
+		if _, err := Start(t.Context(), Options{Name: c.Name}); !errors.Is(err, ErrRunning) {
+			t.Errorf("%s started twice: %v", c.Name, err)
+		}
+		pids := c.processes()
+		if err := c.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, pid := range pids {
+			if c.owns(pid) {
+				t.Errorf("process %d of %s is still there", pid, c.Name)
+			}
+		}
+	}
+}
+
+func TestComponentStopsAndStarts(t *testing.T) {
+	c := Bare(t)
+	client := kubernetes.NewForConfigOrDie(c.RESTConfig())
+	for _, component := range []Component{ControllerManager, APIServer, Etcd} {
+		before := c.PID(component)
+		if err := c.StopComponent(t.Context(), component); err != nil {
+			t.Fatal(err)
+		}
+		if pid := c.PID(component); pid != 0 {
+			t.Fatalf("%s still runs as %d", component, pid)
+		}
+		if err := c.StartComponent(t.Context(), component); err != nil {
+			t.Fatal(err)
+		}
+		if after := c.PID(component); after == 0 || after == before {
+			t.Errorf("%s: process %d before, %d after", component, before, after)
+		}
+		if err := c.waitReady(t.Context(), APIServer); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.CoreV1().Namespaces().Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
+			t.Errorf("after the restart of %s: %v", component, err)
+		}
+	}
+}
+
+func TestFailedStartLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a control plane; -short is set")
+	}
+	o := Options{Name: testPrefix + "broken", RunDir: t.TempDir(), ExtraAPIServerArgs: []string{"--no-such-flag=1"}}
+	_, err := Start(t.Context(), o)
+	if err == nil {
+		t.Fatal("started with a flag that does not exist")
+	}
+	t.Log(err)
+	if err := o.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if left := newControlPlane(o).processes(); len(left) != 0 {
+		t.Errorf("processes left: %v", left)
+	}
+}
+
+func TestCancelledStartLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a control plane; -short is set")
+	}
+	for name, after := range map[string]time.Duration{"a": 100 * time.Millisecond, "b": 600 * time.Millisecond, "c": 1500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			defer cancel()
+			o := Options{Name: testPrefix + "cancelled-" + name, RunDir: t.TempDir()}
+			if _, err := Start(ctx, o); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error is %v", err)
+			}
+			if err := o.complete(); err != nil {
+				t.Fatal(err)
+			}
+			if left := newControlPlane(o).processes(); len(left) != 0 {
+				t.Errorf("processes left: %v", left)
+			}
+		})
+	}
+}
