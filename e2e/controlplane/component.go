@@ -69,7 +69,7 @@ func (c *ControlPlane) exec(component Component, recorded kwokComponent) error {
 	}
 	defer func() { _ = log.Close() }()
 	// Always by the link in the cluster's folder: it is how owns tells our processes from others.
-	cmd := exec.Command(filepath.Join(c.clusterDir(), "bin", string(component)), recorded.Args...)
+	cmd := exec.Command(filepath.Join(c.binDir(), string(component)), recorded.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = recorded.WorkDir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Env = os.Environ()

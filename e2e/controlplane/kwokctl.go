@@ -159,6 +159,11 @@ func (c *ControlPlane) clusterDir() string {
 	return filepath.Join(c.path("kwok"), "clusters", c.Name)
 }
 
+// binDir holds kwokctl's links to the programs, by which it starts them.
+func (c *ControlPlane) binDir() string {
+	return filepath.Join(c.clusterDir(), "bin")
+}
+
 // readKwokConfig returns what kwokctl recorded about its components.
 func (c *ControlPlane) readKwokConfig() (kwokConfig, error) {
 	var config kwokConfig

@@ -59,7 +59,7 @@ func (c *ControlPlane) owns(pid int) bool {
 		return syscall.Kill(pid, 0) == nil
 	}
 	// A process that has ended but was not waited for yet has an empty command line.
-	return err == nil && strings.HasPrefix(string(command), filepath.Join(c.clusterDir(), "bin")+"/")
+	return err == nil && strings.HasPrefix(string(command), c.binDir()+"/")
 }
 
 func hasProc() bool {
