@@ -1,0 +1,84 @@
+package helmcomponent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
+)
+
+// sync brings one component to the state that is due.
+func (c *Controller) sync(ctx context.Context, key Key) (time.Duration, error) {
+	hc, err := c.Components.Lister.HelmComponents(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		c.status.Forget(key.ObjectName)
+		c.rendering.forget(key)
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("get helmcomponent %s: %w", key, err)
+	}
+	if hc.DeletionTimestamp != nil {
+		return 0, nil
+	}
+	if c.status.Behind(key.ObjectName, hc.ResourceVersion) {
+		return staleDelay, nil
+	}
+	now := c.Clock.Now()
+	d := decide(hc, nil, now, c.policy)
+	if d.render {
+		result := c.rendering.get(ctx, key, hc)
+		if result == nil {
+			return 0, nil
+		}
+		now = c.Clock.Now()
+		d = decide(hc, result, now, c.policy)
+	}
+	after, err := c.commit(ctx, hc, d)
+	if after == d.after && after > 0 {
+		// The write had to wait for its turn; the next state does not wait for it.
+		after = max(after-c.Clock.Since(now), time.Nanosecond)
+	}
+	return after, err
+}
+
+// commit writes the decided status if it differs. A state that a later one will
+// make up for waits for capacity to spare; success, errors and new timelines
+// are written in their turn.
+func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d decision) (time.Duration, error) {
+	deadline := d.due
+	if d.optional {
+		deadline = deadline.Add(patience)
+	}
+	written := d.status
+	now := metav1.NewTime(c.Clock.Now())
+	written.LastReconciliation = &now
+	result, err := c.status.Commit(ctx, commit.Change[v1alpha1.HelmComponentStatus]{
+		Object: hc, Old: hc.Status, New: written,
+		Deadline: deadline, Optional: d.optional, Passed: d.passed,
+	})
+	if err != nil {
+		return 0, err
+	}
+	switch result {
+	case commit.Conflict:
+		return staleDelay, nil
+	case commit.Busy:
+		return min(d.after, busyDelay), nil
+	case commit.Written:
+		c.Metrics.Late(string(d.status.Status), c.Clock.Since(d.due))
+		klog.FromContext(ctx).V(4).Info("Component changed", "state", d.status.Status, "message", d.status.Message)
+	case commit.Skipped:
+	}
+	if d.status.Message != "" {
+		return 0, errors.New(d.status.Message)
+	}
+	return d.after, nil
+}

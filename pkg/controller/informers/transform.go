@@ -1,0 +1,98 @@
+package informers
+
+import (
+	"maps"
+	"unique"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/names"
+)
+
+// The transforms run on each object on its way into the cache, sometimes twice,
+// so they are idempotent. What they take away is never written back: statuses
+// are put alone, and a corrected spec is sent with the labels made anew.
+
+// drifted stands for labels that are not what the operator sets.
+var drifted = map[string]string{}
+
+// LabelsDrifted tells whether a cached component's labels differ from those
+// that names.Labels gives it. Labels that are right are not kept.
+func LabelsDrifted(hc *v1alpha1.HelmComponent) bool { return hc.Labels != nil }
+
+func stripKyma(obj any) (any, error) {
+	ky, ok := obj.(*v1alpha1.Kyma)
+	if !ok {
+		return obj, nil
+	}
+	ky.TypeMeta = metav1.TypeMeta{}
+	ky.ManagedFields = nil
+	ky.Annotations = nil
+	ky.Labels = nil
+	ky.Namespace = intern(ky.Namespace)
+	for i := range ky.Spec.Components {
+		c := &ky.Spec.Components[i]
+		c.Name, c.Namespace = intern(c.Name), intern(c.Namespace)
+		c.ChartLocation, c.Version = intern(c.ChartLocation), intern(c.Version)
+	}
+	for i, name := range ky.Status.WaitingFor {
+		ky.Status.WaitingFor[i] = intern(name)
+	}
+	return ky, nil
+}
+
+func stripHelmComponent(obj any) (any, error) {
+	hc, ok := obj.(*v1alpha1.HelmComponent)
+	if !ok {
+		return obj, nil
+	}
+	stripLabels(hc)
+	hc.TypeMeta = metav1.TypeMeta{}
+	hc.ManagedFields = nil
+	hc.Annotations = nil
+	hc.Namespace = intern(hc.Namespace)
+	hc.Spec.ComponentName = intern(hc.Spec.ComponentName)
+	hc.Spec.ChartLocation = intern(hc.Spec.ChartLocation)
+	hc.Spec.Version = intern(hc.Spec.Version)
+	hc.Spec.Namespace = intern(hc.Spec.Namespace)
+	hc.Status.Status = intern(hc.Status.Status)
+	hc.Status.ManifestDigest = intern(hc.Status.ManifestDigest)
+	hc.Status.Message = intern(hc.Status.Message)
+	// No decision depends on the time of the last write.
+	hc.Status.LastReconciliation = nil
+	stripOwner(hc)
+	return hc, nil
+}
+
+var isTrue = true
+
+func stripOwner(hc *v1alpha1.HelmComponent) {
+	for i := range hc.OwnerReferences {
+		ref := &hc.OwnerReferences[i]
+		ref.APIVersion, ref.Kind = intern(ref.APIVersion), intern(ref.Kind)
+		ref.Name, ref.UID = intern(ref.Name), intern(ref.UID)
+		for _, flag := range []**bool{&ref.Controller, &ref.BlockOwnerDeletion} {
+			if *flag != nil && **flag {
+				*flag = &isTrue
+			}
+		}
+	}
+}
+
+// stripLabels drops labels that are right and marks those that are not. Labels
+// that are missing are right only if they were dropped before: what comes from
+// the server has managed fields.
+func stripLabels(hc *v1alpha1.HelmComponent) {
+	owner := OwnerKyma(hc)
+	switch {
+	case hc.Labels == nil && hc.ManagedFields == nil:
+	case owner != nil && maps.Equal(hc.Labels, names.Labels(owner.Name, hc.Spec.ComponentName)):
+		hc.Labels = nil
+	default:
+		hc.Labels = drifted
+	}
+}
+
+// intern returns the one copy of a string that all objects share.
+func intern[S ~string](s S) S { return unique.Make(s).Value() }

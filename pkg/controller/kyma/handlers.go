@@ -1,0 +1,89 @@
+package kyma
+
+import (
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/informers"
+)
+
+func (c *Controller) kymaEvents() cache.TypedResourceEventHandler[*v1alpha1.Kyma] {
+	return cache.TypedResourceEventHandlerFuncs[*v1alpha1.Kyma]{
+		AddFunc: func(ky *v1alpha1.Kyma) { c.queue.Add(keyOf(ky)) },
+		UpdateFunc: func(_, ky *v1alpha1.Kyma) {
+			if !c.status.Own(cache.MetaObjectToName(ky), ky.ResourceVersion) {
+				c.queue.Add(keyOf(ky))
+			}
+		},
+		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.Kyma]) { c.queue.Add(Key{gone.GetObjectName()}) },
+	}
+}
+
+// componentEvents lead back to the owner only when they can change something
+// there.
+func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1.HelmComponent] {
+	return cache.TypedResourceEventHandlerDetailedFuncs[*v1alpha1.HelmComponent]{
+		AddFunc: func(hc *v1alpha1.HelmComponent, isInInitialList bool) {
+			own := c.children.writes.Own(cache.MetaObjectToName(hc), hc.ResourceVersion)
+			// At the start each Kyma's own event comes as well.
+			if !own && !isInInitialList {
+				c.enqueueOwner(hc)
+			}
+		},
+		UpdateFunc: func(old, hc *v1alpha1.HelmComponent) {
+			if concernsOwner(old, hc) {
+				c.enqueueOwner(hc)
+			}
+		},
+		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.HelmComponent]) {
+			c.children.writes.Forget(gone.GetObjectName())
+			if hc := gone.OptionalObj; hc != nil {
+				c.children.forget(hc.UID)
+				c.enqueueOwner(hc)
+			}
+		},
+	}
+}
+
+// concernsOwner tells whether a change can change the owner's status or plan.
+func concernsOwner(old, hc *v1alpha1.HelmComponent) bool {
+	succeeded := func(hc *v1alpha1.HelmComponent) bool { return hc.Status.Status == v1alpha1.ComponentSuccess }
+	return old.UID != hc.UID ||
+		succeeded(old) != succeeded(hc) ||
+		old.Status.Message != hc.Status.Message ||
+		old.Spec != hc.Spec ||
+		informers.LabelsDrifted(old) != informers.LabelsDrifted(hc) ||
+		(old.DeletionTimestamp == nil) != (hc.DeletionTimestamp == nil)
+}
+
+// enqueueOwner gathers what happens to a Kyma's components for a while, but for
+// the success of the last one, which waits for nothing.
+func (c *Controller) enqueueOwner(hc *v1alpha1.HelmComponent) {
+	owner := informers.OwnerKyma(hc)
+	if owner == nil {
+		return
+	}
+	// By name: a Kyma that was made again under this name may wait for the
+	// component of its predecessor to go.
+	key := Key{cache.ObjectName{Namespace: hc.Namespace, Name: owner.Name}}
+	if c.allSucceeded(hc) {
+		c.queue.Add(key)
+	} else {
+		c.queue.AddAfter(key, coalesceDelay)
+	}
+}
+
+func (c *Controller) allSucceeded(hc *v1alpha1.HelmComponent) bool {
+	owned, err := c.Components.OwnedBy(informers.OwnerKyma(hc).UID)
+	if err != nil {
+		return false
+	}
+	for _, sibling := range owned {
+		if sibling.Status.Status != v1alpha1.ComponentSuccess {
+			return false
+		}
+	}
+	return true
+}
+
+func keyOf(ky *v1alpha1.Kyma) Key { return Key{cache.MetaObjectToName(ky)} }
