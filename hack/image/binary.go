@@ -78,8 +78,8 @@ func parsePlatform(name string) (*v1.Platform, error) {
 }
 
 // buildFlags holds what keeps a build the same on every machine: no paths
-// (-trimpath), no state of the git tree, no build id, no C library. What the
-// version flags name is read by the operator's version command and build_info.
+// (-trimpath), no state of the git tree, no build id, no C library. Version and
+// revision are what --version and kyma_operator_build_info show.
 func buildFlags(rev revision) []string {
 	link := []string{
 		"-s", "-w", "-buildid=",
@@ -90,7 +90,7 @@ func buildFlags(rev revision) []string {
 }
 
 // versionPackage holds the variables version and revision.
-const versionPackage = "main"
+const versionPackage = "github.com/kyma-incubator/kymactl/cmd/kyma-operator/app"
 
 func compile(ctx context.Context, source, binary string, platform *v1.Platform, rev revision) error {
 	binary, err := filepath.Abs(binary)

@@ -32,7 +32,7 @@ import (
 
 // program stands in for the operator: it says its version and starts itself
 // again, which is what the operator does to render charts.
-const program = `package main
+const program = `package app
 
 import (
 	"fmt"
@@ -42,7 +42,7 @@ import (
 
 var version, revision = "unset", "unset"
 
-func main() {
+func Main() {
 	fmt.Println(version, len(os.Args), os.Getuid())
 	if len(os.Args) > 1 {
 		return
@@ -58,14 +58,27 @@ func main() {
 }
 `
 
+const mainProgram = `package main
+
+import "github.com/kyma-incubator/kymactl/cmd/kyma-operator/app"
+
+func main() { app.Main() }
+`
+
 func writeSources(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, "cmd/kyma-operator"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "cmd/kyma-operator/app"), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.org/operator\n\ngo 1.26.0\n"), 0o644); err != nil {
-		return err
+	for path, content := range map[string]string{
+		"go.mod":                       "module github.com/kyma-incubator/kymactl\n\ngo 1.26.0\n",
+		"cmd/kyma-operator/main.go":    mainProgram,
+		"cmd/kyma-operator/app/app.go": program,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(content), 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(dir, "cmd/kyma-operator/main.go"), []byte(program), 0o644)
+	return nil
 }
 
 func build(t *testing.T, args ...string) string {
