@@ -46,7 +46,7 @@ func Start(ctx context.Context, o Options) (_ *ControlPlane, err error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("start control plane %s: %w", c.Name, err)
 	}
-	if err := c.acquire(); err != nil {
+	if err := c.acquire(ctx); err != nil {
 		return nil, fmt.Errorf("start control plane %s: %w", c.Name, err)
 	}
 	defer func() {
@@ -64,7 +64,7 @@ func Start(ctx context.Context, o Options) (_ *ControlPlane, err error) {
 }
 
 // acquire takes the name and removes what its last owner left behind.
-func (c *ControlPlane) acquire() (err error) {
+func (c *ControlPlane) acquire(ctx context.Context) (err error) {
 	c.lock, err = tryLock(c.path("lock"))
 	if errors.Is(err, errLocked) {
 		return ErrRunning
@@ -76,7 +76,7 @@ func (c *ControlPlane) acquire() (err error) {
 		c.lock.release()
 		return fmt.Errorf("%w: `make control-plane-down NAME=%s` stops it", ErrRunning, c.Name)
 	}
-	if err := c.clean(); err != nil {
+	if err := c.clean(ctx); err != nil {
 		c.lock.release()
 		return err
 	}
@@ -160,9 +160,9 @@ func (c *ControlPlane) Release() error {
 }
 
 // Stop ends the three processes, waits until they are gone and removes all state of the control plane. It may be called
-// more than once.
-func (c *ControlPlane) Stop(context.Context) error {
-	err := c.clean()
+// more than once, and does its work even if ctx has ended.
+func (c *ControlPlane) Stop(ctx context.Context) error {
+	err := c.clean(context.WithoutCancel(ctx))
 	c.letGo()
 	if err == nil {
 		err = os.RemoveAll(c.Dir)
@@ -195,8 +195,8 @@ func Remove(ctx context.Context, o Options) error {
 }
 
 // clean ends whatever runs under this name and removes its state, but not the folder itself.
-func (c *ControlPlane) clean() error {
-	if err := c.killAll(); err != nil {
+func (c *ControlPlane) clean(ctx context.Context) error {
+	if err := c.killAll(ctx); err != nil {
 		return err
 	}
 	for _, path := range []string{c.path("kwok"), c.path("bin"), c.Kubeconfig, c.path("kwokctl.yaml"), c.releasedFile()} {

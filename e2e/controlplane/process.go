@@ -88,14 +88,14 @@ func (c *ControlPlane) processes() []int {
 
 // killAll ends every process of the control plane and waits until they are gone. Nothing of its data is worth a
 // graceful end: it is removed right after.
-func (c *ControlPlane) killAll() error {
+func (c *ControlPlane) killAll(ctx context.Context) error {
 	pids := c.processes()
 	for _, pid := range pids {
 		if err := kill(pid); err != nil {
 			return err
 		}
 	}
-	return waitGone(context.Background(), pids)
+	return waitGone(ctx, pids)
 }
 
 func kill(pid int) error {

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -32,7 +33,7 @@ func (c *ControlPlane) waitReady(ctx context.Context, component Component) error
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for %s to be ready: %w (last answer: %v)", component, err, last)
+		return fmt.Errorf("wait for %s to be ready: %w", component, errors.Join(err, last))
 	}
 	return nil
 }

@@ -62,14 +62,15 @@ func (d *demo) drawTable() func(report) {
 
 // plain is a report in one line.
 func plain(r report) string {
-	line := fmt.Sprintf("%6s  Kymas %d/%d  components %d/%d", seconds(r.elapsed), r.success, len(r.rows),
+	var line strings.Builder
+	fmt.Fprintf(&line, "%6s  Kymas %d/%d  components %d/%d", seconds(r.elapsed), r.success, len(r.rows),
 		r.components, r.modules*len(r.rows))
 	if r.counted {
 		for _, state := range states {
-			line += fmt.Sprintf("  %s %d", state, total(r, state))
+			fmt.Fprintf(&line, "  %s %d", state, total(r, state))
 		}
 	}
-	return line + "  " + etaText(r)
+	return line.String() + "  " + etaText(r)
 }
 
 // table is a report in a table of the Kymas; of a large fleet, of the first ones and a line about all.
