@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -110,7 +109,7 @@ func podsAreAdmitted(t *testing.T, kube kubernetes.Interface) {
 // requestsHaveTheirFlowSchema sends requests as the operator's ServiceAccount and
 // reads off the replies which FlowSchema the API server put them in.
 func requestsHaveTheirFlowSchema(t *testing.T, kube kubernetes.Interface, admin *rest.Config) {
-	own := serviceAccountConfig(t, kube, admin)
+	own := serviceAccountConfig(t, kube, admin, operatorName, operatorName)
 	transport, err := rest.TransportFor(own)
 	if err != nil {
 		t.Fatal(err)
@@ -295,23 +294,4 @@ func readObjects(t *testing.T, pattern string) []*unstructured.Unstructured {
 		}
 	}
 	return objects
-}
-
-// serviceAccountConfig is the config of a client that has the operator's own
-// token and nothing else.
-func serviceAccountConfig(t *testing.T, kube kubernetes.Interface, admin *rest.Config) *rest.Config {
-	t.Helper()
-	request := &authenticationv1.TokenRequest{}
-	var token *authenticationv1.TokenRequest
-	eventually(t, 15*time.Second, func(ctx context.Context) (failure string) {
-		var err error
-		if token, err = kube.CoreV1().ServiceAccounts(operatorName).CreateToken(ctx, operatorName, request, metav1.CreateOptions{}); err != nil {
-			return err.Error()
-		}
-		return ""
-	})
-	config := rest.AnonymousClientConfig(admin)
-	config.BearerToken = token.Status.Token
-	config.WarningHandler = rest.NoWarnings{}
-	return config
 }
