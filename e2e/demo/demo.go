@@ -54,10 +54,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		if err != nil && ctx.Err() == nil {
-			err = fmt.Errorf("%w\n--- end of the operator's log ---\n%s", err, controlplane.Tail(operator.log, 20))
-		}
 		operator.stop()
+		if ctx.Err() == nil {
+			err = operator.explain(err)
+		}
 	}()
 	return d.fleet(ctx, operator, sample, unit)
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kyma-incubator/kymactl/e2e/controlplane"
 )
 
 // operator is the running bin/kyma-operator.
@@ -60,9 +62,17 @@ func startOperator(ctx context.Context, d *demo) (*operator, error) {
 	}()
 	if err := o.waitReady(ctx, "http://"+probe+"/readyz"); err != nil {
 		o.stop()
-		return nil, err
+		return nil, o.explain(err)
 	}
 	return o, nil
+}
+
+// explain adds the end of the operator's log to an error; the file goes with the control plane.
+func (o *operator) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w\n--- end of the operator's log ---\n%s", err, controlplane.Tail(o.log, 20))
 }
 
 func (o *operator) waitReady(ctx context.Context, url string) error {

@@ -77,7 +77,7 @@ func plain(r report) string {
 func table(r report) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "KYMA\tSUCCESS\t")
+	fmt.Fprint(w, "KYMA\tDONE\t")
 	for _, state := range states {
 		fmt.Fprintf(w, "%s\t", strings.ToUpper(string(state)))
 	}
