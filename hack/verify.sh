@@ -23,10 +23,11 @@ git -c user.name=verify -c user.email=verify@localhost commit -qm before
 echo "verify: make generate"
 "$copy/hack/generate.sh" >"$copy.log" 2>&1 || { cat "$copy.log"; rm -f "$copy.log"; exit 1; }
 rm -f "$copy.log"
-for module in . hack/controlplane hack/tools hack/tools/lint; do
+while read -r file; do
+  module=$(dirname "$file")
   echo "verify: go mod tidy in $module"
   (cd "$module" && go mod tidy)
-done
+done < <(git ls-files -- go.mod '*/go.mod' ':!:*/testdata/*')
 git add -A
 if ! git diff --cached --stat --exit-code; then
   git --no-pager diff --cached | head -n 200

@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (_ *ControlPlane, err error) {
 func (c *ControlPlane) acquire(ctx context.Context) (err error) {
 	c.lock, err = tryLock(c.path("lock"))
 	if errors.Is(err, errLocked) {
-		return ErrRunning
+		return fmt.Errorf("%w, in another process", ErrRunning)
 	}
 	if err != nil {
 		return err

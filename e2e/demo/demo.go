@@ -38,9 +38,6 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.say("starting etcd, kube-apiserver and kube-controller-manager")
 	begin := d.clock.Now()
 	d.plane, err = controlplane.Start(ctx, controlplane.Options{Name: d.name})
-	if errors.Is(err, controlplane.ErrRunning) {
-		return fmt.Errorf("%w; another demo runs, or one was left up: `make control-plane-down NAME=%s`", err, d.name)
-	}
 	if err != nil {
 		return err
 	}
