@@ -1,0 +1,205 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newTest(o Options) (*Throttle, *clocktesting.FakeClock) {
+	c := clocktesting.NewFakeClock(epoch)
+	o.Clock = c
+	return New(o), c
+}
+
+func acquire(t *testing.T, throttle *Throttle, due time.Time) func() {
+	t.Helper()
+	release, err := throttle.Acquire(t.Context(), due)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+// waiting returns when n writes wait.
+func waiting(t *testing.T, throttle *Throttle, n int) {
+	t.Helper()
+	for {
+		if _, _, w := throttle.Usage(); w == n {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatalf("never %d waiting", n)
+		}
+	}
+}
+
+func TestEarliestDeadlineGoesFirst(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
+	release := acquire(t, throttle, epoch)
+	var mu sync.Mutex
+	var order []int
+	var writers sync.WaitGroup
+	for i, due := range []int{3, 1, 2, 0} {
+		writers.Go(func() {
+			done := acquire(t, throttle, epoch.Add(time.Duration(due)*time.Second))
+			mu.Lock()
+			order = append(order, due)
+			mu.Unlock()
+			done()
+		})
+		waiting(t, throttle, i+1)
+	}
+	release()
+	writers.Wait()
+	if want := []int{0, 1, 2, 3}; !slices.Equal(order, want) {
+		t.Errorf("order = %v, want %v", order, want)
+	}
+}
+
+func TestNeverMoreInFlightThanTheLimit(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 3})
+	var mu sync.Mutex
+	inFlight, most := 0, 0
+	var writers sync.WaitGroup
+	for range 100 {
+		writers.Go(func() {
+			release := acquire(t, throttle, epoch)
+			mu.Lock()
+			inFlight++
+			most = max(most, inFlight)
+			mu.Unlock()
+			mu.Lock()
+			inFlight--
+			mu.Unlock()
+			release()
+		})
+	}
+	writers.Wait()
+	if most > 3 {
+		t.Errorf("%d writes were in flight, want at most 3", most)
+	}
+	if _, used, waits := throttle.Usage(); used != 0 || waits != 0 {
+		t.Errorf("%d in flight and %d waiting are left", used, waits)
+	}
+}
+
+func TestBudgetIsSpentInOrderAndRefilled(t *testing.T) {
+	throttle, c := newTest(Options{QPS: 10, Burst: 2, MaxInFlight: 100})
+	acquire(t, throttle, epoch)
+	acquire(t, throttle, epoch)
+	granted := make(chan int, 2)
+	for i, due := range []int{2, 1} {
+		go func() {
+			acquire(t, throttle, epoch.Add(time.Duration(due)*time.Second))
+			granted <- due
+		}()
+		waiting(t, throttle, i+1)
+	}
+	for _, want := range []int{1, 2} {
+		for !c.HasWaiters() {
+			if t.Context().Err() != nil {
+				t.Fatal("nobody waits for the next token")
+			}
+		}
+		if len(granted) > 0 {
+			t.Fatal("a write went beyond the budget")
+		}
+		c.Step(100 * time.Millisecond)
+		if got := <-granted; got != want {
+			t.Errorf("the write due at %d went first, want %d", got, want)
+		}
+	}
+}
+
+func TestTryAcquireTakesOnlyWhatIsToSpare(t *testing.T) {
+	tests := map[string]struct {
+		options Options
+		use     func(*testing.T, *Throttle)
+		want    error
+	}{
+		"a free slot":   {Options{QPS: -1, MaxInFlight: 1}, func(*testing.T, *Throttle) {}, nil},
+		"no free slot":  {Options{QPS: -1, MaxInFlight: 1}, func(t *testing.T, th *Throttle) { acquire(t, th, epoch) }, ErrBusy},
+		"no token left": {Options{QPS: 1, Burst: 1, MaxInFlight: 9}, func(t *testing.T, th *Throttle) { acquire(t, th, epoch) }, ErrBusy},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			throttle, _ := newTest(tc.options)
+			tc.use(t, throttle)
+			if _, err := throttle.TryAcquire(); !errors.Is(err, tc.want) {
+				t.Errorf("TryAcquire = %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestWhoGivesUpLeavesNothingBehind(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
+	release := acquire(t, throttle, epoch)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := throttle.Acquire(ctx, epoch); !errors.Is(err, context.Canceled) {
+		t.Errorf("Acquire = %v, want canceled", err)
+	}
+	release()
+	if _, used, waits := throttle.Usage(); used != 0 || waits != 0 {
+		t.Errorf("%d in flight and %d waiting are left", used, waits)
+	}
+}
+
+func TestLimitFollowsTheServer(t *testing.T) {
+	l := newLimit(16)
+	now := epoch
+	l.observe(now, http.StatusTooManyRequests, 0)
+	if l.slots() != 8 {
+		t.Errorf("slots after a refusal = %d, want 8", l.slots())
+	}
+	l.observe(now.Add(cutPause/2), http.StatusTooManyRequests, 0)
+	if l.slots() != 8 {
+		t.Errorf("slots = %d: answers to writes of before the cut must not cut again", l.slots())
+	}
+	l.observe(now.Add(cutPause), http.StatusOK, slowAnswer)
+	if l.slots() != 4 {
+		t.Errorf("slots after a slow answer = %d, want 4", l.slots())
+	}
+	for i := range 10 {
+		l.observe(now.Add(time.Duration(i+2)*cutPause), http.StatusTooManyRequests, 0)
+	}
+	if l.slots() != 1 {
+		t.Errorf("slots = %d, want 1 at the least", l.slots())
+	}
+	for range 1000 {
+		l.observe(now, http.StatusOK, time.Millisecond)
+	}
+	if l.slots() != 16 {
+		t.Errorf("slots = %d, want all 16 back", l.slots())
+	}
+}
+
+func TestTransportObservesWritesAlone(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 8})
+	refuse := roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusTooManyRequests}, nil
+	})
+	for method, want := range map[string]int{http.MethodGet: 8, http.MethodPut: 4} {
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		throttle.limit = newLimit(8)
+		if _, err := throttle.Observed(refuse).RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+		if limit, _, _ := throttle.Usage(); limit != want {
+			t.Errorf("after a refused %s the limit is %d, want %d", method, limit, want)
+		}
+	}
+}
