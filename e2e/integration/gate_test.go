@@ -102,6 +102,8 @@ func isStatusWrite(r *http.Request) bool {
 	return isWrite(r) && r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/status")
 }
 
+func isOfKyma(r *http.Request) bool { return strings.Contains(r.URL.Path, "/kymas/") }
+
 func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") != "" }
 
 // swallow passes a request on and cuts the connection before the answer: the
