@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
@@ -106,7 +105,7 @@ func New(d Dependencies, o Options) (*Controller, error) {
 	c.status = commit.New(commit.Config[v1alpha1.KymaStatus]{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Kyma"},
 		Put:      d.PutStatus,
-		Equal:    func(a, b *v1alpha1.KymaStatus) bool { return equality.Semantic.DeepEqual(a, b) },
+		Equal:    equalStatus,
 		Throttle: d.Throttle,
 		Metrics:  d.Metrics,
 		Clock:    d.Clock,

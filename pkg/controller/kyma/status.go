@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,6 +85,9 @@ func statusOf(ky *v1alpha1.Kyma, p plan, problem error, now time.Time) v1alpha1.
 	meta.SetStatusCondition(&status.Conditions, condition)
 	return status
 }
+
+// equalStatus tells whether two statuses need no write between them.
+func equalStatus(a, b *v1alpha1.KymaStatus) bool { return equality.Semantic.DeepEqual(a, b) }
 
 // ready is the Ready condition of a Kyma that something is wrong with, without
 // a status otherwise.

@@ -1,0 +1,108 @@
+package kyma
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+)
+
+func TestComponentEvents(t *testing.T) {
+	ky := kymaOf("ory", "istio")
+	ory, istio := childOf(ky, "ory"), childOf(ky, "istio")
+	tests := map[string]struct {
+		change func(*v1alpha1.HelmComponent)
+		other  *v1alpha1.HelmComponent
+		now    int // on the queue at once
+		later  int // after the delay
+	}{
+		"a step on the way":         {func(hc *v1alpha1.HelmComponent) { hc.Status.Status = v1alpha1.ComponentFailing }, istio, 0, 0},
+		"success, others to come":   {succeeded, istio, 0, 1},
+		"success of the last one":   {succeeded, childOf(ky, "istio", succeeded), 1, 1},
+		"a message":                 {failingWith("no chart"), istio, 0, 1},
+		"somebody changed its spec": {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version = "9" }, istio, 0, 1},
+		"it is being deleted":       {deleting, istio, 0, 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			changed := ory.DeepCopy()
+			tc.change(changed)
+			f := newFixture(t, ky, changed, tc.other)
+			f.componentEvents().OnUpdate(ory, changed)
+			if f.queue.Len() != tc.now {
+				t.Errorf("%d on the queue at once, want %d", f.queue.Len(), tc.now)
+			}
+			if tc.later > tc.now {
+				for !f.clock.HasWaiters() {
+					if t.Context().Err() != nil {
+						t.Fatal("nothing waits")
+					}
+				}
+			}
+			f.clock.Step(coalesceDelay + time.Millisecond)
+			for f.queue.Len() < tc.later {
+				if t.Context().Err() != nil {
+					t.Fatal("the Kyma did not come to the queue")
+				}
+			}
+		})
+	}
+}
+
+func TestOwnWritesBringNoNews(t *testing.T) {
+	ky := kymaOf("ory")
+	f := newFixture(t, ky)
+	f.status.Wrote(keyPB.ObjectName, "2")
+	own := ky.DeepCopy()
+	own.ResourceVersion = "2"
+	f.kymaEvents().OnUpdate(ky, own)
+	child := childOf(ky, "ory")
+	f.children.writes.Wrote(cache.MetaObjectToName(child), child.ResourceVersion)
+	f.componentEvents().OnAdd(child, false)
+	if f.queue.Len() != 0 {
+		t.Error("an own write came back to the queue")
+	}
+	foreign := ky.DeepCopy()
+	foreign.ResourceVersion = "3"
+	f.kymaEvents().OnUpdate(own, foreign)
+	if f.queue.Len() != 1 {
+		t.Error("somebody else's change did not come to the queue")
+	}
+}
+
+func TestDeletionsWithoutAFinalStateAreSeen(t *testing.T) {
+	f := newFixture(t, nil)
+	f.kymaEvents().OnDelete(cache.DeletedObject[*v1alpha1.Kyma]{
+		FinalStateUnknown: &cache.DeletedFinalStateUnknown{Key: "ns/pb"},
+	})
+	if key, _ := f.queue.Get(); key != keyPB {
+		t.Errorf("key = %v, want %v", key, keyPB)
+	}
+	f.componentEvents().OnDelete(cache.DeletedObject[*v1alpha1.HelmComponent]{
+		FinalStateUnknown: &cache.DeletedFinalStateUnknown{Key: "ns/pb-ory"},
+	})
+}
+
+func TestDeadlines(t *testing.T) {
+	ky := kymaOf("ory", "monitoring")
+	tests := map[string]struct {
+		children []*v1alpha1.HelmComponent
+		want     time.Duration
+	}{
+		"the longest is missing":  {nil, -31 * time.Second},
+		"a short one is missing":  {[]*v1alpha1.HelmComponent{childOf(ky, "monitoring")}, -10 * time.Second},
+		"on its way":              {[]*v1alpha1.HelmComponent{childOf(ky, "monitoring"), childOf(ky, "ory")}, patience},
+		"all are success":         {[]*v1alpha1.HelmComponent{childOf(ky, "monitoring", succeeded), childOf(ky, "ory", succeeded)}, 31 * time.Second},
+		"something to be removed": {[]*v1alpha1.HelmComponent{childOf(ky, "monitoring"), childOf(ky, "ory"), childOf(ky, "rafter")}, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, ky, tc.children...)
+			if got := f.deadline(keyPB).Sub(epoch); got != tc.want {
+				t.Errorf("deadline = %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
