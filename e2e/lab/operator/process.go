@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +19,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
+
+	"github.com/kyma-incubator/kymactl/e2e/lab/sampler"
 )
+
+var errNotRunning = errors.New("the operator does not run")
 
 // stopTimeout is how long the operator may take to end after SIGTERM.
 const stopTimeout = 60 * time.Second
@@ -152,6 +157,9 @@ func (p *Process) end(ctx context.Context, signal syscall.Signal) error {
 	return fmt.Errorf("the operator did not end within %s of %s", stopTimeout, signal)
 }
 
+// Restore does nothing: a process leaves nothing to be put back.
+func (p *Process) Restore(context.Context) error { return nil }
+
 // PID of the present process; 0 for none.
 func (p *Process) PID() int {
 	p.mu.Lock()
@@ -167,20 +175,36 @@ func (p *Process) PID() int {
 	}
 }
 
-// MetricsURL is where the process serves its metrics.
-func (p *Process) MetricsURL() string {
-	return fmt.Sprintf("http://127.0.0.1:%d/metrics", p.metricsPort)
+// Metrics reads the present process's metrics.
+func (p *Process) Metrics(ctx context.Context) (io.ReadCloser, error) {
+	if p.PID() == 0 {
+		return nil, errNotRunning
+	}
+	return sampler.HTTPSource(http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d/metrics", p.metricsPort))(ctx)
 }
 
-// Starts counts the processes that were started, all of them by the lab.
-func (p *Process) Starts() int {
+// Starts counts the processes that ran, and those of them that the lab started:
+// here all of them.
+func (p *Process) Starts(context.Context) (all, injected int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.starts
+	return p.starts, p.starts
 }
 
+// Describe names the operator and its arguments.
+func (p *Process) Describe(ctx context.Context) (version string, args []string) {
+	out, err := exec.CommandContext(ctx, p.Binary, "--version").Output()
+	if err != nil {
+		return "unknown", p.Args
+	}
+	return strings.TrimSpace(string(out)), p.Args
+}
+
+// InCluster is false: the process runs on this machine.
+func (p *Process) InCluster() bool { return false }
+
 // Faults lists ends that nobody asked for, and what of the log says panic.
-func (p *Process) Faults() ([]string, error) {
+func (p *Process) Faults(context.Context) ([]string, error) {
 	p.mu.Lock()
 	out := append([]string(nil), p.unexpected...)
 	p.mu.Unlock()
@@ -195,8 +219,11 @@ func Panics(path string) ([]string, error) {
 		return nil, fmt.Errorf("open log of the operator: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+	return searchLog(bufio.NewScanner(f))
+}
+
+func searchLog(lines *bufio.Scanner) ([]string, error) {
 	var out []string
-	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 64<<10), 8<<20)
 	for lines.Scan() {
 		line := lines.Text()

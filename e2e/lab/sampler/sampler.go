@@ -53,8 +53,9 @@ type Sample struct {
 	Operator, API, Etcd Metrics
 	Procs               map[string]ProcStat
 	Fleet               history.Counts
-	// Sent counts the Kymas whose creation was acknowledged.
-	Sent int
+	// Sent counts the Kymas whose creation was acknowledged, LabWrites all
+	// mutating requests of the lab.
+	Sent, LabWrites int
 }
 
 // Config says what to read and how often.
@@ -64,9 +65,10 @@ type Config struct {
 	Operator, API, Etcd Source
 	// PIDs returns the processes on this machine, by the names above.
 	PIDs func() map[string]int
-	// Fleet returns what the observer sees, Sent what the generator has done.
+	// Fleet returns what the observer sees, Sent what the generator has done:
+	// the acknowledged creates, and all writes of the lab.
 	Fleet func() history.Counts
-	Sent  func() int
+	Sent  func() (creates, writes int)
 	// Every is the period of light samples (operator and processes), EveryAPI
 	// that of the API server and etcd, whose reading costs them something.
 	Every, EveryAPI time.Duration
@@ -172,7 +174,8 @@ func (s *Sampler) add(sample Sample) {
 // read makes one reading; the sources are asked at the same time, so that a slow
 // one does not shift the others.
 func (s *Sampler) read(ctx context.Context, full bool) Sample {
-	sample := Sample{At: s.config.Clock.Now(), Fleet: s.config.Fleet(), Sent: s.config.Sent(), Procs: s.readProcs()}
+	sample := Sample{At: s.config.Clock.Now(), Fleet: s.config.Fleet(), Procs: s.readProcs()}
+	sample.Sent, sample.LabWrites = s.config.Sent()
 	var wg sync.WaitGroup
 	fetch := func(into *Metrics, name string, source Source, wanted []string, keep func(string) bool) {
 		if source == nil {

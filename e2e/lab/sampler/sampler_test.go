@@ -84,7 +84,7 @@ func TestMarkAndProblems(t *testing.T) {
 		Etcd:  func(context.Context) (io.ReadCloser, error) { return nil, errors.New("refused") },
 		PIDs:  func() map[string]int { return map[string]int{Lab: os.Getpid()} },
 		Fleet: func() history.Counts { return history.Counts{Kymas: 3} },
-		Sent:  func() int { return 4 },
+		Sent:  func() (int, int) { return 4, 5 },
 	})
 	sample := s.Mark(t.Context(), "start")
 	if sample.API == nil || sample.Etcd != nil || sample.Operator != nil {

@@ -1,0 +1,177 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kyma-incubator/kymactl/e2e/lab/bench"
+	"github.com/kyma-incubator/kymactl/e2e/lab/report"
+)
+
+// finding is an A/B experiment: variants, the figures that tell them apart, and
+// how they become one line.
+type finding struct {
+	id, question string
+	variants     []Variant
+	figures      []string
+	say          func(rows []report.Experiment) string
+}
+
+// Names of the variants, by which the verdicts refer to them.
+const (
+	longResync = "10h"
+	noLimit    = "-1"
+)
+
+// all are the five findings. brokenCharts is a directory in which every chart
+// fails; ideal is the time of one Kyma.
+func all(brokenCharts string, ideal time.Duration) []finding {
+	qps := func(value string) Variant {
+		args := []string{"--kube-api-qps=" + value}
+		if value != noLimit {
+			burst := map[string]string{"20": "30", "150": "150"}[value]
+			args = append(args, "--kube-api-burst="+burst)
+			return Variant{Name: value + "/" + burst, Args: args}
+		}
+		return Variant{Name: "no limit", Args: args}
+	}
+	stuck := func(o *bench.Options) { o.Stuck = max(ideal, 10*time.Second) }
+	resting := func(o *bench.Options) { o.AtRest = AtRest }
+	short := AtRest / 2
+	periods := func(d string) []string {
+		return []string{"--kyma-resync-period=" + d, "--helmcomponent-resync-period=" + d}
+	}
+	return []finding{
+		{
+			"client-qps", "Client QPS: 20/30, 150/150 or none?", []Variant{qps("20"), qps("150"), qps(noLimit)},
+			[]string{Makespan, OverFloor, Stretch, Lateness, QueueWait, Writes, CPU, APICPU},
+			func(r []report.Experiment) string {
+				return fmt.Sprintf("A limit of 20 takes %s, 150 takes %s, none %s.", show(r[0], Makespan, "s"), show(r[1], Makespan, "s"), show(r[2], Makespan, "s"))
+			},
+		},
+		{
+			"retry-limiter", "Retry after 5 ms or after 1 s, with a chart that fails?", []Variant{
+				{Name: "5ms", Args: []string{"--charts=" + brokenCharts, "--retry-base-delay=5ms"}, Change: stuck},
+				{Name: "1s", Args: []string{"--charts=" + brokenCharts, "--retry-base-delay=1s"}, Change: stuck},
+			},
+			[]string{Reconciles, Retries, CPU, APICPU, RSS},
+			func(r []report.Experiment) string {
+				return fmt.Sprintf("5 ms costs %s and %s of CPU, 1 s %s and %s; neither brings a Kyma forward.",
+					show(r[0], Retries, "retries"), show(r[0], CPU, "s"), show(r[1], Retries, "retries"), show(r[1], CPU, "s"))
+			},
+		},
+		{
+			"resync-period", fmt.Sprintf("Resync every %s or every 10 h?", short), []Variant{
+				{Name: short.String(), Args: periods(short.String()), Change: resting},
+				{Name: longResync, Args: periods(longResync), Change: resting},
+			},
+			[]string{RestRecs, RestWrites, RestCPU, Makespan},
+			func(r []report.Experiment) string {
+				return fmt.Sprintf("In %s of rest: %s, %s and %s of CPU, against %s, %s and %s.", AtRest,
+					show(r[0], RestRecs, "reconciles"), show(r[0], RestWrites, "writes"), show(r[0], RestCPU, "s"),
+					show(r[1], RestRecs, "reconciles"), show(r[1], RestWrites, "writes"), show(r[1], RestCPU, "s"))
+			},
+		},
+		{
+			"status-dedup", "Write a status only when it differs?", []Variant{
+				{Name: "dedup off", Args: append([]string{"--status-dedup=false"}, periods(short.String())...), Change: resting},
+				{Name: "dedup on", Args: append([]string{"--status-dedup=true"}, periods(short.String())...), Change: resting},
+			},
+			[]string{Writes, RestWrites, Makespan, APICPU, CPU},
+			func(r []report.Experiment) string {
+				return fmt.Sprintf("Without: %s per Kyma and %s more in %s of rest; with: %s and %s.",
+					show(r[0], Writes, "writes"), show(r[0], RestWrites, ""), AtRest, show(r[1], Writes, ""), show(r[1], RestWrites, ""))
+			},
+		},
+		{
+			"render-cache", "Keep rendered charts?", []Variant{
+				{Name: "cache off", Args: []string{"--render-cache=false"}},
+				{Name: "cache on", Args: []string{"--render-cache=true"}},
+			},
+			[]string{CPU, RSS, Makespan, Lateness, CacheHits},
+			func(r []report.Experiment) string {
+				return fmt.Sprintf("Without a cache %s of CPU and %s at the peak, with it %s and %s.",
+					show(r[0], CPU, "s"), show(r[0], RSS, "MB"), show(r[1], CPU, "s"), show(r[1], RSS, "MB"))
+			},
+		},
+	}
+}
+
+// show formats a figure of a row; a dash where it was not measured.
+func show(row report.Experiment, figure, unit string) string {
+	v, ok := row.Figures[figure]
+	if !ok {
+		return "- " + unit
+	}
+	text := fmt.Sprintf("%.1f", v)
+	if v == float64(int64(v)) {
+		text = fmt.Sprintf("%.0f", v)
+	}
+	if unit != "" {
+		text += " " + unit
+	}
+	return text
+}
+
+// FindingRuns is how many runs the findings take.
+const FindingRuns = 11
+
+// Findings runs the five A/B experiments and says what each shows.
+func Findings(ctx context.Context, run Runner, dir string, modules []string, ideal time.Duration) (*report.Report, error) {
+	charts := filepath.Join(dir, "broken-charts")
+	if err := writeBrokenCharts(charts, modules); err != nil {
+		return nil, err
+	}
+	var c combined
+	var verdicts []report.Finding
+	for _, f := range all(charts, ideal) {
+		from := 0
+		if c.report != nil {
+			from = len(c.report.Experiments)
+		}
+		for _, v := range f.variants {
+			v.Name = f.id + ": " + v.Name
+			r, err := run(ctx, v)
+			if err != nil {
+				return c.finish("findings"), fmt.Errorf("finding %s, %s: %w", f.id, v.Name, err)
+			}
+			c.add(v, r)
+			if ctx.Err() != nil {
+				return c.finish("findings"), nil
+			}
+		}
+		rows := c.report.Experiments[from:]
+		out := report.Finding{ID: f.id, Question: f.question, Verdict: f.say(rows), Figures: f.figures}
+		for _, row := range rows {
+			out.Variants = append(out.Variants, row.Name)
+		}
+		verdicts = append(verdicts, out)
+	}
+	r := c.finish("findings")
+	r.Findings = verdicts
+	return r, nil
+}
+
+// writeBrokenCharts makes a chart for each module that parses but cannot be
+// rendered.
+func writeBrokenCharts(dir string, modules []string) error {
+	for _, module := range modules {
+		files := map[string]string{
+			"Chart.yaml":          "apiVersion: v2\nname: " + module + "\nversion: 0.0.1\n",
+			"templates/fail.yaml": "{{ fail \"broken on purpose, for the findings\" }}\n",
+		}
+		for name, content := range files {
+			path := filepath.Join(dir, module, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return fmt.Errorf("make broken chart: %w", err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				return fmt.Errorf("write broken chart: %w", err)
+			}
+		}
+	}
+	return nil
+}
