@@ -87,7 +87,7 @@ await() {
 
 holder() { kube -n "$namespace" get lease "$lease" -o jsonpath='{.spec.holderIdentity}'; }
 holder_is_not() { local h; h=$(holder) && [ -n "$h" ] && [ "$h" != "$1" ]; }
-succeeded() { [ "$(kube get kyma "$1" -o jsonpath='{.status.status}')" = success ]; }
+succeeded() { [ "$(kube get kymas "$1" -o jsonpath='{.status.status}')" = success ]; }
 both_ready() { [ 2 = "$(kube -n "$namespace" get deployment kyma-operator -o jsonpath='{.status.readyReplicas}')" ]; }
 components_gone() { [ -z "$(kube get helmcomponents -A -o name)" ]; }
 under_way() { [ -n "$(kube get helmcomponents -o jsonpath='{.items[?(@.status.status!="success")].metadata.name}')" ]; }
@@ -95,7 +95,7 @@ under_way() { [ -n "$(kube get helmcomponents -o jsonpath='{.items[?(@.status.st
 # Every object of every kind that lists, by name; what comes and goes by itself is left out.
 inventory() {
   local kinds
-  kinds=$(kube api-resources --verbs=list -o name | grep -v '^events\|^leases\|^endpointslices\|^componentstatuses\|^replicasets\|^controllerrevisions' | sort -u | paste -sd,)
+  kinds=$(kube api-resources --verbs=list -o name | grep -v '^events\|^leases\|^endpoints\|^componentstatuses\|^replicasets\|^controllerrevisions' | sort -u | paste -sd,)
   kube get "$kinds" -A -o jsonpath='{range .items[*]}{.kind}{" "}{.metadata.namespace}{" "}{.metadata.name}{"\n"}{end}' | sort
 }
 

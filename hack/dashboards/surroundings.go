@@ -50,7 +50,7 @@ func runtime() dashboard {
 				graph("CPU", "short", `rate(process_cpu_seconds_total{`+ours+`}[$__rate_interval])`, "{{instance}}", "Cores in use, without the processes that render charts."),
 				{title: "Memory", unit: "bytes", description: "The limit is GOMEMLIMIT, which the Deployment sets to three quarters of the container's.", targets: []target{
 					{`process_resident_memory_bytes{` + ours + `}`, "resident {{instance}}"},
-					{`go_gomemlimit_bytes{` + ours + `} < 1e15`, "limit {{instance}}"},
+					{`go_gc_gomemlimit_bytes{` + ours + `} < 1e15`, "limit {{instance}}"},
 				}},
 				graph("Bytes per object", "bytes", `process_resident_memory_bytes{`+ours+`} / on (instance, job) (sum by (instance, job) (kyma_operator_components{`+ours+`}) > 0)`, "{{instance}}", "Resident memory over the components it watches."),
 				graph("Open files", "short", `process_open_fds{`+ours+`}`, "{{instance}}", ""),
