@@ -102,12 +102,12 @@ func (c *ControlPlane) launch(ctx context.Context) error {
 	if err := c.connect(); err != nil {
 		return err
 	}
-	for _, component := range Components() {
+	for _, component := range []Component{Etcd, APIServer} {
 		if err := c.waitReady(ctx, component); err != nil {
 			return err
 		}
 	}
-	return c.waitControllers(ctx)
+	return c.ensureControllers(ctx)
 }
 
 // connect reads back what the clients of this control plane need to know.

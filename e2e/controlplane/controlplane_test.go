@@ -115,3 +115,16 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestControllerManagerThatGaveUpIsStartedAgain(t *testing.T) {
+	c := Bare(t)
+	if err := c.StopComponent(t.Context(), ControllerManager); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ensureControllers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.PID(ControllerManager) == 0 {
+		t.Error("the controller manager does not run")
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -70,21 +69,33 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	return nil
 }
 
+// ensureControllers waits until the controllers work. The controller manager ends by itself where the API server takes
+// longer than some seconds to become healthy, as it does on a busy machine; it is then started again.
+func (c *ControlPlane) ensureControllers(ctx context.Context) error {
+	err := c.StartComponent(ctx, ControllerManager)
+	if err != nil && ctx.Err() == nil && c.PID(ControllerManager) == 0 {
+		// It gave up between the look at its process and its first answer; the API server is healthy by now.
+		err = c.StartComponent(ctx, ControllerManager)
+	}
+	if err != nil {
+		return err
+	}
+	return c.waitControllers(ctx)
+}
+
 // waitControllers waits for the first thing that the controller manager makes: the default namespace's service account.
 func (c *ControlPlane) waitControllers(ctx context.Context) error {
 	client, err := kubernetes.NewForConfig(c.RESTConfig())
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
+	var last error
 	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
-		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return false, nil
-		}
-		return err == nil, err
+		_, last = client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the controllers: %w", err)
+		return fmt.Errorf("wait for the controllers: %w", errors.Join(err, last))
 	}
 	return nil
 }
