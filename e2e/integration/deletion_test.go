@@ -61,6 +61,7 @@ func TestDeletedKymaTakesItsComponentsAlong(t *testing.T) {
 // TestKymaMadeAgainUnderItsName holds for a running operator and for one that
 // was away meanwhile and begins with what it finds.
 func TestKymaMadeAgainUnderItsName(t *testing.T) {
+	t.Parallel()
 	for name, away := range map[string]bool{"while the operator runs": false, "while the operator is away": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

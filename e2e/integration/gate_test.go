@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"io"
 	"log"
 	"net/http"
@@ -25,7 +26,6 @@ type gate struct {
 	mu     sync.Mutex
 	writes []string
 	hook   hook
-	cut    chan struct{}
 }
 
 // hook handles a request of the operator; next passes it on.
@@ -47,7 +47,7 @@ func newGate(t testing.TB, config *rest.Config) *gate {
 		FlushInterval: -1, // watches
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
-	g := &gate{cut: make(chan struct{})}
+	g := &gate{}
 	g.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.pass(w, r, proxy)
 	}))
@@ -61,6 +61,12 @@ func newGate(t testing.TB, config *rest.Config) *gate {
 }
 
 func (g *gate) pass(w http.ResponseWriter, r *http.Request, proxy http.Handler) {
+	// Only when its body is read does a request's context end with the connection.
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // The operator is dead.
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	g.mu.Lock()
 	if isWrite(r) {
 		g.writes = append(g.writes, r.Method+" "+r.URL.Path)

@@ -13,6 +13,7 @@ import (
 // gone through, for every n: once with all answers delivered, and once with the
 // last answer lost.
 func TestKilledAfterTheNthCreate(t *testing.T) {
+	t.Parallel()
 	for name, answered := range map[string]bool{"answered": true, "answer lost": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -112,6 +112,12 @@ func (p *process) ready(ctx context.Context) string {
 	return ""
 }
 
+// serves returns "" once the health probes are answered, however.
+func (p *process) serves(ctx context.Context) string {
+	_, err := p.get(ctx, "health probes", "/healthz")
+	return text(err)
+}
+
 func (p *process) get(ctx context.Context, server, path string) ([]byte, error) {
 	address := p.address(server)
 	if address == "" {
