@@ -37,13 +37,15 @@ const (
 	Red    Color = "--c-red"
 	Violet Color = "--c-violet"
 	Gray   Color = "--c-gray"
+	// Tint is the quiet green of a filled area.
+	Tint Color = "--c-tint"
 )
 
 // palette gives each colour a value that nothing else uses; it is replaced by
 // the property's name in the finished SVG.
 var palette = map[Color]color.RGBA{
 	Ink: {0x01, 0xFE, 0x01, 0xFF}, Grid: {0x02, 0xFE, 0x02, 0xFF}, Blue: {0x03, 0xFE, 0x03, 0xFF}, Green: {0x04, 0xFE, 0x04, 0xFF},
-	Amber: {0x05, 0xFE, 0x05, 0xFF}, Red: {0x06, 0xFE, 0x06, 0xFF}, Violet: {0x07, 0xFE, 0x07, 0xFF}, Gray: {0x08, 0xFE, 0x08, 0xFF},
+	Amber: {0x05, 0xFE, 0x05, 0xFF}, Red: {0x06, 0xFE, 0x06, 0xFF}, Violet: {0x07, 0xFE, 0x07, 0xFF}, Gray: {0x08, 0xFE, 0x08, 0xFF}, Tint: {0x09, 0xFE, 0x09, 0xFF},
 }
 
 // Series is one line, with its points in order.
@@ -180,6 +182,7 @@ func Bars(title, unit string, bars []Bar, marks []Mark) (string, error) {
 	p.X.Max = headroom(top)
 	p.NominalY(names...)
 	p.Y.Tick.Label.Font.Size = 9.5
+	p.Y.Padding = 8
 	return render(p, title)
 }
 
@@ -244,12 +247,11 @@ func add(p *plot.Plot, s Series) error {
 		line.Width, line.Dashes = 1.4, []vg.Length{4, 3}
 	}
 	if s.Fill {
-		tint := palette[s.Color]
 		area, err := plotter.NewPolygon(append(plotter.XYs{{X: points[0].X}}, append(append(plotter.XYs{}, points...), plotter.XY{X: points[len(points)-1].X})...))
 		if err != nil {
 			return err
 		}
-		area.Color, area.LineStyle.Width = color.NRGBA{tint.R, tint.G, tint.B, 0x30}, 0
+		area.Color, area.LineStyle.Width = palette[Tint], 0
 		p.Add(area)
 	}
 	p.Add(line)

@@ -70,6 +70,11 @@ type Entry struct {
 	Dashed      bool
 }
 
+// Style gives the entry's swatch its colour, a custom property of the page.
+func (e Entry) Style() template.CSS {
+	return template.CSS("background: var(" + e.Color + "); border-color: var(" + e.Color + ")") //nolint:gosec // a constant of package chart
+}
+
 type content struct {
 	*report.Report
 	Headline string
