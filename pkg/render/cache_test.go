@@ -330,7 +330,7 @@ func TestCacheHitAllocatesNothing(t *testing.T) {
 	req := Request{Component: "a", Namespace: "ns", ReleaseName: "a"}
 	ctx := t.Context()
 	_, _ = f.Render(ctx, req)
-	f.cache.metrics = noMetrics{}
+	f.metrics = noMetrics{}
 	if got := testing.AllocsPerRun(100, func() { _, _ = f.Render(ctx, req) }); got > 0 {
 		t.Errorf("%v allocations per hit", got)
 	}

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"k8s.io/utils/clock"
 )
 
 // ChildCommand is the hidden command line argument that makes the operator's
@@ -112,7 +114,7 @@ func boundMemory(limit int64) {
 			{Name: "/memory/classes/total:bytes"},
 			{Name: "/memory/classes/heap/released:bytes"},
 		}
-		for range time.Tick(5 * time.Millisecond) {
+		for range (clock.RealClock{}).NewTicker(5 * time.Millisecond).C() {
 			metrics.Read(samples)
 			if used := samples[0].Value.Uint64() - samples[1].Value.Uint64(); used > uint64(limit) {
 				os.Exit(exitMemory)

@@ -147,7 +147,7 @@ func (g *guard) explain(err error, req *wireRequest) error {
 		return failure(KindTooLarge, "the repository sends more than %s", size(g.allowed)).because(err)
 	case errors.Is(err, errPlainHTTP):
 		return failure(KindRefused, "the repository leads to an address that is not https").because(err)
-	case errors.Is(err, errTooMany):
+	case errors.Is(err, errTooMany), status/100 == 3:
 		return failure(KindFetch, "the repository redirects without end").because(err)
 	case isCertificate(err):
 		return failure(KindFetch, "the repository's certificate is not trusted").because(err)

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"path"
 	"path/filepath"
@@ -78,7 +79,7 @@ func FuzzValues(f *testing.F) {
 			return
 		}
 		_, second, err := renderFiles(chart, req)
-		if err != nil || string(first) != string(second) {
+		if err != nil || !bytes.Equal(first, second) {
 			t.Errorf("another outcome the second time, error %v\n%s\n%s", err, first, second)
 		}
 		docs, err := Manifest{YAML: first}.JSON()

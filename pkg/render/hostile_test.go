@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func TestHostileCharts(t *testing.T) {
 			_, err := r.Render(ctx, Request{Component: "bad", Values: h.values})
 			took := time.Since(start)
 			t.Logf("%-10s %6.2fs  %s", KindOf(err), took.Seconds(), Reason(err))
-			if !contains(h.kinds, KindOf(err)) {
+			if !slices.Contains(h.kinds, KindOf(err)) {
 				t.Errorf("kind %q of %v, want one of %q", KindOf(err), err, h.kinds)
 			}
 			if reason := Reason(err); strings.Contains(reason, dir) || strings.Contains(reason, "/tmp") || len([]rune(reason)) > maxMessage {
@@ -100,15 +101,6 @@ func settled() (goroutines int, heap uint64) {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return runtime.NumGoroutine(), stats.HeapAlloc
-}
-
-func contains(kinds []Kind, kind Kind) bool {
-	for _, k := range kinds {
-		if k == kind {
-			return true
-		}
-	}
-	return false
 }
 
 func one(text string) files { return files{"templates/a.yaml": text} }

@@ -87,19 +87,19 @@ func (s *localSource) find(req *Request) (*os.Root, string, fs.FileInfo, error) 
 		at += ".tgz"
 		info, err = root.Stat(at)
 	}
-	if err == nil && !info.IsDir() && !(info.Mode().IsRegular() && strings.HasSuffix(at, ".tgz")) {
-		err = failure(KindInvalid, "the chart location is neither a directory nor a .tgz file")
-	} else if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = failure(KindNotFound, "there is no chart %s in the charts directory", strings.TrimSuffix(at, ".tgz")).because(err)
-	} else if err != nil {
+	case err != nil:
 		// os.Root reports a link that leads out with an error of its own.
 		err = failure(KindRefused, "the chart location cannot be reached within the charts directory").because(err)
+	case info.IsDir(), info.Mode().IsRegular() && strings.HasSuffix(at, ".tgz"):
+		return root, at, info, nil
+	default:
+		err = failure(KindInvalid, "the chart location is neither a directory nor a .tgz file")
 	}
-	if err != nil {
-		root.Close()
-		return nil, "", nil, err
-	}
-	return root, at, info, nil
+	root.Close()
+	return nil, "", nil, err
 }
 
 func (s *localSource) load(_ context.Context, req *Request) (chartData, error) {
