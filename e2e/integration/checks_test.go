@@ -110,15 +110,17 @@ func dueAt(hc *v1alpha1.HelmComponent) time.Time {
 	return lifecycle.Origin(hc).Add(timeline.Offset(hc.Spec.ComponentName, hc.Status.Status))
 }
 
-// checkKymas fails if a Kyma's status ever claimed what was not so at that
-// revision: a success that had not come, or a waitingFor out of order.
+// checkKymas fails if a Kyma's status ever claimed a success that had not come
+// by that revision, or was at odds with itself. A component that has gone since,
+// or begun anew, may still count: the operator's cache can be a moment behind.
 func (l *lab) checkKymas() {
 	l.Helper()
 	succeeded := map[seat]bool{}
 	for _, c := range l.history.all() {
 		switch {
+		case c.component != nil && c.component.Status.Status == v1alpha1.ComponentSuccess:
+			succeeded[seatOf(c.component)] = true
 		case c.component != nil:
-			succeeded[seatOf(c.component)] = !c.gone && c.component.Status.Status == v1alpha1.ComponentSuccess
 		case !c.gone && c.kyma.Status.Status != "" && c.kyma.Status.ObservedGeneration == c.kyma.Generation:
 			if fault := faultOf(c.kyma, succeeded); fault != "" {
 				l.Errorf("Kyma %s at revision %d: %s", c.kyma.Name, c.revision, fault)

@@ -3,7 +3,9 @@ package integration
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
+	"sync"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -73,6 +75,46 @@ func TestChangedSpecIsCorrectedAndStartsAnew(t *testing.T) {
 	l.checkForward(true)
 	l.checkKymas()
 	l.patch(name, `{"metadata":{"finalizers":null}}`)
+}
+
+// TestChangedModuleIsNotSuccessBeforeItsTime holds the write that begins a
+// changed component's timeline: its old success is none of the new spec's.
+func TestChangedModuleIsNotSuccessBeforeItsTime(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	g := newGate(t, l.plane.RESTConfig())
+	p := l.startAs(g.config())
+	l.create(kyma("changed", "ory", "rafter"))
+	l.success("changed")
+	held, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	g.set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if isStatusWrite(r) && !isOfKyma(r) {
+			once.Do(func() { close(held) })
+			<-release
+		}
+		next.ServeHTTP(w, r)
+	})
+	l.update("changed", func(ky *v1alpha1.Kyma) { ky.Spec.Components[0].Version = "2.0.0" })
+	<-held
+	// The correction leads back to the Kyma after a moment: see that sync end.
+	l.reconciled(p, "kyma", p.metric(t, reconciles, "controller", "kyma")+1)
+	close(release)
+	l.history.until(t, "the component begins anew", func(c change) bool {
+		return c.component != nil && c.component.Status.StartTime != nil
+	})
+	l.settled("changed", "ory", nil)
+	l.success("changed")
+	l.checkForward(false)
+	anew := false
+	for _, c := range l.history.all() {
+		switch {
+		case c.component != nil && c.component.Status.StartTime != nil:
+			anew = anew || c.component.Status.Status == v1alpha1.ComponentSuccess
+		case c.kyma != nil && c.kyma.Status.ObservedGeneration == 2 && c.kyma.Status.Status == v1alpha1.KymaSuccess && !anew:
+			t.Errorf("the Kyma is success about a spec that its component knows nothing of, at revision %d", c.revision)
+		}
+	}
 }
 
 func TestRemovedLabelsComeBack(t *testing.T) {
