@@ -1,7 +1,6 @@
 package informers
 
 import (
-	"maps"
 	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,11 +86,21 @@ func stripLabels(hc *v1alpha1.HelmComponent) {
 	owner := OwnerKyma(hc)
 	switch {
 	case hc.Labels == nil && hc.ManagedFields == nil:
-	case owner != nil && maps.Equal(hc.Labels, names.Labels(owner.Name, hc.Spec.ComponentName)):
+	case owner != nil && contains(hc.Labels, names.Labels(owner.Name, hc.Spec.ComponentName)):
 		hc.Labels = nil
 	default:
 		hc.Labels = drifted
 	}
+}
+
+// contains tells whether labels has all of want; more are anybody's to set.
+func contains(labels, want map[string]string) bool {
+	for key, value := range want {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
 }
 
 // intern returns the one copy of a string that all objects share.

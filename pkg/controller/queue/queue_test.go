@@ -36,12 +36,15 @@ func start(t *testing.T, q *Queue[string], sync Sync[string]) {
 	})
 }
 
-// waitForTimer returns when the queue's delaying part waits on the fake clock.
-func waitForTimer(t *testing.T, c *clocktesting.FakeClock) {
+// tickers is how many tickers of its own a workqueue keeps on its clock.
+const tickers = 2
+
+// waitForWaiters returns when n timers and tickers wait on the fake clock.
+func waitForWaiters(t *testing.T, c *clocktesting.FakeClock, n int) {
 	t.Helper()
-	for !c.HasWaiters() {
+	for c.Waiters() != n {
 		if t.Context().Err() != nil {
-			t.Fatal("no timer was set")
+			t.Fatalf("%d wait on the clock, want %d", c.Waiters(), n)
 		}
 	}
 }
@@ -130,14 +133,14 @@ func TestSyncResults(t *testing.T) {
 	q.Add("key")
 	at := <-synced
 	for _, wait := range []time.Duration{10 * time.Second, time.Second, 2 * time.Second} {
-		waitForTimer(t, c)
+		waitForWaiters(t, c, tickers+1)
 		c.Step(wait - time.Millisecond)
 		select {
 		case <-synced:
 			t.Fatalf("the key came back before %s", wait)
 		default:
 		}
-		waitForTimer(t, c)
+		waitForWaiters(t, c, tickers+1)
 		c.Step(time.Millisecond)
 		now := <-synced
 		if now.Sub(at) != wait {
@@ -230,7 +233,7 @@ func TestResyncSpreadsKeysOverThePeriod(t *testing.T) {
 	for round := range 2 {
 		for i := range 20 {
 			if i%2 == 0 {
-				waitForTimer(t, c)
+				waitForWaiters(t, c, 1)
 				c.Step(time.Second)
 			}
 			if key := <-added; key != i {
