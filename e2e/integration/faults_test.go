@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,24 +14,27 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 )
 
-// fleet is how many Kymas are on their way when the control plane breaks.
-const fleet = 4
-
-// startFleet sends Kymas on a way that is long enough for a fault in its middle,
-// and waits until they are well on it.
+// startFleet sends Kymas on their way and waits until they are in the middle of
+// it: some components are made, some are not, some have moved.
 func (l *lab) startFleet(prefix string) []string {
 	l.Helper()
+	const kymas = 3
 	var names []string
-	for i := range fleet {
+	for i := range kymas {
 		names = append(names, fmt.Sprintf("%s%d", prefix, i))
 		l.create(standard(names[i]))
 	}
-	states := map[v1alpha1.ComponentState]int{}
+	made, moved := 0, 0
 	l.history.until(l.TB, "the Kymas are on their way", func(c change) bool {
-		if c.component != nil {
-			states[c.component.Status.Status]++
+		if hc := c.component; hc != nil && strings.HasPrefix(hc.Name, prefix) {
+			if c.made {
+				made++
+			}
+			if hc.Status.Status != v1alpha1.ComponentPending {
+				moved++
+			}
 		}
-		return states[v1alpha1.ComponentPending] > 9*fleet && states[v1alpha1.ComponentStarted] > 0
+		return made > 9 && moved > 0
 	})
 	return names
 }
@@ -47,12 +51,12 @@ func (l *lab) checkFleet(names []string) {
 // and compacts etcd, each time with a fleet in mid-flight.
 func TestControlPlaneBreaks(t *testing.T) {
 	plane := controlplane.ForTest(t)
-	// Watches that ended with the API server are resumed from what it knows now.
 	l := newLabOn(t, plane)
 	p := l.start("--retry-base-delay=100ms", "--retry-max-delay=2s")
 
-	names := l.startFleet("server")
-	for range 3 {
+	var names []string
+	for _, prefix := range []string{"first", "second", "third"} {
+		names = append(names, l.startFleet(prefix)...)
 		if err := plane.RestartComponent(t.Context(), controlplane.APIServer); err != nil {
 			t.Fatal(err)
 		}

@@ -112,6 +112,16 @@ func isOfKyma(r *http.Request) bool { return strings.Contains(r.URL.Path, "/kyma
 
 func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") != "" }
 
+// hold passes a request on when release is closed, unless the operator dies
+// before.
+func hold(w http.ResponseWriter, r *http.Request, next http.Handler, release <-chan struct{}) {
+	select {
+	case <-release:
+		next.ServeHTTP(w, r)
+	case <-r.Context().Done():
+	}
+}
+
 // swallow passes a request on and cuts the connection before the answer: the
 // operator does not learn what became of it.
 func swallow(r *http.Request, next http.Handler) {
