@@ -62,8 +62,7 @@ func runUnpacked(t *testing.T, archive string) {
 	if os.Getuid() != 0 {
 		t.Skip("chroot needs root")
 	}
-	// Not t.TempDir(): the image's own user has to get in.
-	root, err := os.MkdirTemp("", "image-root-")
+	root, err := os.MkdirTemp("", "image-root-") //nolint:usetesting // the image's own user cannot get into t.TempDir()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func buildOperator(t testing.TB) string {
 	t.Helper()
 	root := repository(t)
 	operatorBinary.Do(func() {
-		dir, err := os.MkdirTemp("", "kyma-operator-test-")
+		dir, err := os.MkdirTemp("", "kyma-operator-test-") //nolint:usetesting // it outlives the test that comes first
 		if err != nil {
 			operatorBinary.err = err
 			return

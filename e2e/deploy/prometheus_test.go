@@ -14,6 +14,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
@@ -231,18 +232,17 @@ func (p *prometheus) wantData(t *testing.T, expr string, labels []string) {
 	reason, empty := expectedlyEmpty[expr]
 	var result []series
 	var err error
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		result, err = p.query(t.Context(), expr)
-		if err != nil {
-			t.Errorf("%s\ndoes not evaluate: %v", expr, err)
-			return
+	// A rate needs two scrapes; what is expected to be empty is asked once.
+	_ = wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
+		var now []series
+		if now, err = p.query(ctx, expr); ctx.Err() == nil {
+			result = now
 		}
-		// A rate needs two scrapes; what is expected to be empty is asked once.
-		if empty || len(result) > 0 || time.Now().After(deadline) {
-			break
-		}
-		time.Sleep(250 * time.Millisecond)
+		return err != nil || empty || len(result) > 0, nil
+	})
+	if err != nil {
+		t.Errorf("%s\ndoes not evaluate: %v", expr, err)
+		return
 	}
 	switch {
 	case empty && len(result) > 0:

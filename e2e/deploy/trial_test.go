@@ -92,16 +92,15 @@ func (r *trial) run(ctx context.Context) (name, reason string) {
 }
 
 func (r *trial) await(ctx context.Context, check func(context.Context) string) string {
-	var last string
+	last := "not checked yet"
 	deadline := time.Now().Add(stepTimeout)
 	denied := false
 	_ = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, stepTimeout, true, func(ctx context.Context) (bool, error) {
-		reason := check(ctx)
-		if ctx.Err() != nil {
-			// What the check says now is only that its time is over.
-			return false, nil
+		// Once its time is over, that is all that a check says.
+		if reason := check(ctx); ctx.Err() == nil {
+			last = reason
 		}
-		if last = reason; last == "" {
+		if last == "" {
 			return true, nil
 		}
 		if !denied {

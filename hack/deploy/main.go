@@ -57,7 +57,7 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	if fs.NArg() != 2 {
-		return o, errors.New("needs an action and a directory\n" + usage)
+		return o, fmt.Errorf("needs an action and a directory\n%s", usage)
 	}
 	o.action, o.dir = fs.Arg(0), fs.Arg(1)
 	if !slices.Contains([]string{"apply", "delete", "render"}, o.action) {

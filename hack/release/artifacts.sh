@@ -8,18 +8,24 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 version=$1 image=$2 platforms=${3:-linux/amd64,linux/arm64}
 out=$PWD/dist
 
-# Nothing of an earlier version may end up among the checksums.
-rm -rf "$out"
 mkdir -p "$out"
+files=(install.yaml install-scale.yaml crds.yaml monitoring.yaml)
+for platform in ${platforms//,/ }; do
+  files+=("kyma-operator-${platform#*/}.tar" "kyma-operator-${platform#*/}.cdx.json")
+done
+# What is left of an earlier version shall not be taken for a part of this one.
+(cd "$out" && rm -f kyma-operator-*.tar kyma-operator-*.cdx.json "${files[@]}" checksums.txt)
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/deploy" ./hack/deploy
+"$work/deploy" -image "$image" render manifests/operator >"$out/install.yaml"
+"$work/deploy" -image "$image" render manifests/overlays/scale >"$out/install-scale.yaml"
+"$work/deploy" render manifests/crds >"$out/crds.yaml"
+"$work/deploy" render manifests/monitoring >"$out/monitoring.yaml"
 go -C hack/image run . -out "$out" -version "$version" -platforms "$platforms"
-go build -o "$out/.deploy" ./hack/deploy
-"$out/.deploy" -image "$image" render manifests/operator >"$out/install.yaml"
-"$out/.deploy" -image "$image" render manifests/overlays/scale >"$out/install-scale.yaml"
-"$out/.deploy" render manifests/crds >"$out/crds.yaml"
-"$out/.deploy" render manifests/monitoring >"$out/monitoring.yaml"
-rm "$out/.deploy"
 
-(cd "$out" && sha256sum -- * >checksums.txt)
+cd "$out"
+sha256sum -- "${files[@]}" >checksums.txt
 echo "$out: $version, running $image"
-ls -l "$out"
+ls -l -- "${files[@]}" checksums.txt
