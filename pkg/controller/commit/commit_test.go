@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 	"github.com/kyma-incubator/kymactl/pkg/controller/throttle"
 )
 
@@ -120,11 +121,10 @@ func TestOptionalWritesWaitForCapacityUntilTheirDeadline(t *testing.T) {
 		}
 		written <- result
 	}()
-	for {
-		if _, _, waiting := f.busy.Usage(); waiting == 1 {
-			break
-		}
-	}
+	eventually.True(t, "waiting in the queue", func() bool {
+		_, _, waiting := f.busy.Usage()
+		return waiting == 1
+	})
 	release()
 	if result := <-written; result != Written {
 		t.Errorf("Commit = %d, want Written", result)

@@ -17,6 +17,7 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
 	"github.com/kyma-incubator/kymactl/pkg/controller/informers"
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 	"github.com/kyma-incubator/kymactl/pkg/controller/queue"
 	"github.com/kyma-incubator/kymactl/pkg/controller/throttle"
@@ -179,12 +180,8 @@ func TestSyncDoesNotWaitForASlowChart(t *testing.T) {
 		defer close(left)
 		f.sync(0)
 	}()
-	// The workqueue has two tickers of its own.
-	for f.clock.Waiters() != 3 {
-		if t.Context().Err() != nil {
-			t.Fatal("the worker waits without a bound")
-		}
-	}
+	// The workqueue has a ticker of its own.
+	eventually.True(t, "the worker waiting for a bounded time", func() bool { return f.clock.Waiters() == 2 })
 	f.clock.Step(renderPatience)
 	<-left
 	if len(f.statuses) != 0 {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 )
 
 func TestComponentEvents(t *testing.T) {
@@ -35,19 +36,11 @@ func TestComponentEvents(t *testing.T) {
 				t.Errorf("%d on the queue at once, want %d", f.queue.Len(), tc.now)
 			}
 			if tc.later > tc.now {
-				// The workqueue has two tickers of its own.
-				for f.clock.Waiters() != 3 {
-					if t.Context().Err() != nil {
-						t.Fatal("nothing waits")
-					}
-				}
+				// The workqueue has a ticker of its own.
+				eventually.True(t, "waiting for the delay", func() bool { return f.clock.Waiters() == 2 })
 			}
 			f.clock.Step(coalesceDelay + time.Millisecond)
-			for f.queue.Len() < tc.later {
-				if t.Context().Err() != nil {
-					t.Fatal("the Kyma did not come to the queue")
-				}
-			}
+			eventually.True(t, "the Kyma on the queue", func() bool { return f.queue.Len() == tc.later })
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -37,16 +39,12 @@ func start(t *testing.T, q *Queue[string], sync Sync[string]) {
 }
 
 // tickers is how many tickers of its own a workqueue keeps on its clock.
-const tickers = 2
+const tickers = 1
 
 // waitForWaiters returns when n timers and tickers wait on the fake clock.
 func waitForWaiters(t *testing.T, c *clocktesting.FakeClock, n int) {
 	t.Helper()
-	for c.Waiters() != n {
-		if t.Context().Err() != nil {
-			t.Fatalf("%d wait on the clock, want %d", c.Waiters(), n)
-		}
-	}
+	eventually.True(t, "waiting on the clock", func() bool { return c.Waiters() == n })
 }
 
 func TestKeysComeByDeadline(t *testing.T) {
@@ -160,11 +158,7 @@ func TestSuccessForgetsFailures(t *testing.T) {
 	})
 	q.Add("key")
 	<-synced
-	for q.NumRequeues("key") != 0 {
-		if t.Context().Err() != nil {
-			t.Fatal("the failure is not forgotten")
-		}
-	}
+	eventually.True(t, "the failure forgotten", func() bool { return q.NumRequeues("key") == 0 })
 }
 
 func TestPanicIsTheErrorOfItsObject(t *testing.T) {
@@ -203,11 +197,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	<-begun
 	q.Add("waiting")
 	stop()
-	for !q.ShuttingDown() {
-		if t.Context().Err() != nil {
-			t.Fatal("the queue does not shut down")
-		}
-	}
+	eventually.True(t, "shutting down", q.ShuttingDown)
 	close(finish)
 	ended.Wait()
 	if inFlight != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -32,14 +34,10 @@ func acquire(t *testing.T, throttle *Throttle, due time.Time) func() {
 // waiting returns when n writes wait.
 func waiting(t *testing.T, throttle *Throttle, n int) {
 	t.Helper()
-	for {
-		if _, _, w := throttle.Usage(); w == n {
-			return
-		}
-		if t.Context().Err() != nil {
-			t.Fatalf("never %d waiting", n)
-		}
-	}
+	eventually.True(t, "waiting", func() bool {
+		_, _, w := throttle.Usage()
+		return w == n
+	})
 }
 
 func TestEarliestDeadlineGoesFirst(t *testing.T) {
@@ -105,11 +103,7 @@ func TestBudgetIsSpentInOrderAndRefilled(t *testing.T) {
 		waiting(t, throttle, i+1)
 	}
 	for _, want := range []int{1, 2} {
-		for !c.HasWaiters() {
-			if t.Context().Err() != nil {
-				t.Fatal("nobody waits for the next token")
-			}
-		}
+		eventually.True(t, "waiting for the next token", c.HasWaiters)
 		if len(granted) > 0 {
 			t.Fatal("a write went beyond the budget")
 		}
