@@ -114,6 +114,7 @@ func (b *Bench) figures(r *report.Report, h *history.History) sli.Figures {
 	r.Lab = b.labReport(spans, h)
 	r.Series = measure.Series(spans.Samples, first)
 	f := sli.Figures{Writes: writes, WritesSource: source, MutatingP99: measure.MutatingP99(r.API), Kymas: kymas}
+	f.OutOfReach, f.CutOff = b.outOfReach(last.Sub(first)), b.options.Scenario == Kill
 	f.Server, f.Throttled, f.Conflicts, f.Requests = measure.Errors(spans.End, spans.Begin)
 	return f
 }
@@ -164,6 +165,19 @@ func (b *Bench) floorReport(span time.Duration) report.Floor {
 		f.CPUPerWrite, f.WatchCPUPerWrite = milliseconds(b.capacity.CPUPerWrite), milliseconds(b.capacity.WatchCPUPerWrite)
 	}
 	return f
+}
+
+// outOfReach says why not every Kyma can take the ideal time: the writes that
+// are needed take longer than the sends and one ideal time together.
+func (b *Bench) outOfReach(span time.Duration) string {
+	limit, room := b.rateLimit(), b.options.Ideal()
+	if b.options.Scenario == Rate {
+		room += span
+	}
+	if least := measure.Floor(0, b.needed(), limit); least > room {
+		return fmt.Sprintf("%.0f writes take %.1f s at %.0f a second, there are %.1f s", b.needed(), least.Seconds(), *limit, room.Seconds())
+	}
+	return ""
 }
 
 func milliseconds(d *time.Duration) *float64 {

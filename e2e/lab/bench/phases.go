@@ -112,7 +112,7 @@ func (b *Bench) changedSince(at time.Time) []string {
 // makeReference brings one Kyma to success without faults, and keeps its masked
 // end state.
 func (b *Bench) makeReference(ctx context.Context) error {
-	ref := history.Ref{Namespace: b.options.Namespace, Name: "reference"}
+	ref := history.Ref{Namespace: b.options.Namespace, Name: "ky-reference"}
 	b.only = func(r history.Ref) bool { return r != ref }
 	b.want++
 	return b.phase("reference", func() error {

@@ -21,20 +21,24 @@ type Figures struct {
 	Server, Throttled, Conflicts, Requests,
 	MutatingP99 *float64
 	Kymas int
+	// OutOfReach says why this hardware cannot bring every Kyma to success in the
+	// ideal time; empty where it can.
+	OutOfReach string
+	// CutOff is set where the lab killed the operator: requests that are cut off
+	// count as 5xx.
+	CutOff bool
 }
 
 // All fills in the indicators of a report.
 func All(r *report.Report, f Figures, limits threshold.Limits) []report.SLI {
-	reachable := r.Floor.Seconds <= r.IdealSeconds
-	notReachable := fmt.Sprintf("the floor of this hardware is %.1f s, above the ideal of %.1f s", r.Floor.Seconds, r.IdealSeconds)
 	var out []report.SLI
 	add := func(id, name, unit string, value *float64, limit float64) *report.SLI {
 		out = append(out, atMost(id, name, unit, value, limit))
 		return &out[len(out)-1]
 	}
 	applies := func(s *report.SLI) {
-		if !reachable && s.Status != report.Unknown {
-			s.Status, s.Note = report.NotApplied, notReachable
+		if f.OutOfReach != "" && s.Status != report.Unknown {
+			s.Status, s.Note = report.NotApplied, f.OutOfReach
 		}
 	}
 	applies(add("stretch", "stretch, p99", "x ideal", quantile(r.Latency.Stretch != nil, func() float64 { return r.Latency.Stretch.P99 }), limits.StretchP99))
@@ -45,7 +49,10 @@ func All(r *report.Report, f Figures, limits threshold.Limits) []report.SLI {
 	applies(add("lateness", "lateness of a state, p99", "s", quantile(r.Latency.Lateness != nil, func() float64 { return r.Latency.Lateness.P99 }), limits.LatenessP99.Seconds()))
 	add("queue-wait", "wait in the operator's queues, p99", "s", worstWait(r.Queues), limits.QueueWaitP99.Seconds())
 	add("api-latency", "API server: writes to the inventory, p99", "s", f.MutatingP99, limits.MutatingP99.Seconds())
-	add("errors-5xx", "API errors 5xx", "", f.Server, limits.Errors5xx)
+	server := add("errors-5xx", "API errors 5xx", "", f.Server, limits.Errors5xx)
+	if f.CutOff && server.Status == report.Missed {
+		server.Status, server.Note = report.NotApplied, "requests of a killed operator are cut off, which the API server counts as 5xx"
+	}
 	add("errors-429", "API errors 429", "of all", ratio(f.Throttled, f.Requests), limits.Ratio429)
 	add("errors-409", "API conflicts 409", "of all", ratio(f.Conflicts, f.Requests), limits.Ratio409)
 	var perKyma *float64

@@ -44,21 +44,22 @@ func TestVerdicts(t *testing.T) {
 		want   verdict.Code
 		says   string
 	}{
-		"all is well":       {func(*report.Report, *Figures, *Outcome) {}, verdict.Passed, ""},
-		"stretch":           {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Stretch.P99 = 2 }, verdict.SLOMissed, "stretch"},
-		"makespan":          {func(r *report.Report, _ *Figures, _ *Outcome) { r.Makespan = ptr.To(100.0) }, verdict.SLOMissed, "makespan"},
-		"lateness":          {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Lateness.P99 = 1.5 }, verdict.SLOMissed, "lateness"},
-		"queue":             {func(r *report.Report, _ *Figures, _ *Outcome) { r.Queues[1].WaitP99 = ptr.To(3.0) }, verdict.SLOMissed, "queues"},
-		"latency":           {func(_ *report.Report, f *Figures, _ *Outcome) { f.MutatingP99 = ptr.To(1.2) }, verdict.SLOMissed, "API server"},
-		"5xx":               {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server = ptr.To(1.0) }, verdict.SLOMissed, "5xx"},
-		"429":               {func(_ *report.Report, f *Figures, _ *Outcome) { f.Throttled = ptr.To(11.0) }, verdict.SLOMissed, "429"},
-		"409":               {func(_ *report.Report, f *Figures, _ *Outcome) { f.Conflicts = ptr.To(101.0) }, verdict.SLOMissed, "409"},
-		"writes":            {func(_ *report.Report, f *Figures, _ *Outcome) { f.Writes = ptr.To(10601.0) }, verdict.SLOMissed, "writes per Kyma"},
-		"rate not achieved": {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.AchievedRate = ptr.To(9.0) }, verdict.Invalid, "send rate"},
-		"watch lag":         {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.WatchLag.P99 = 2 }, verdict.Invalid, "watch"},
-		"refused creates":   {func(_ *report.Report, _ *Figures, o *Outcome) { o.FailedCreates = 1 }, verdict.Invalid, "1 Kymas"},
-		"time-out":          {func(_ *report.Report, _ *Figures, o *Outcome) { o.TimedOut, o.Remaining = true, 3 }, verdict.TimedOut, "3 Kymas"},
-		"interrupted":       {func(_ *report.Report, _ *Figures, o *Outcome) { o.Interrupted = true }, verdict.Interrupted, "signal"},
+		"all is well":              {func(*report.Report, *Figures, *Outcome) {}, verdict.Passed, ""},
+		"stretch":                  {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Stretch.P99 = 2 }, verdict.SLOMissed, "stretch"},
+		"makespan":                 {func(r *report.Report, _ *Figures, _ *Outcome) { r.Makespan = ptr.To(100.0) }, verdict.SLOMissed, "makespan"},
+		"lateness":                 {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Lateness.P99 = 1.5 }, verdict.SLOMissed, "lateness"},
+		"queue":                    {func(r *report.Report, _ *Figures, _ *Outcome) { r.Queues[1].WaitP99 = ptr.To(3.0) }, verdict.SLOMissed, "queues"},
+		"latency":                  {func(_ *report.Report, f *Figures, _ *Outcome) { f.MutatingP99 = ptr.To(1.2) }, verdict.SLOMissed, "API server"},
+		"5xx":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server = ptr.To(1.0) }, verdict.SLOMissed, "5xx"},
+		"5xx of a killed operator": {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server, f.CutOff = ptr.To(1.0), true }, verdict.Passed, ""},
+		"429":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Throttled = ptr.To(11.0) }, verdict.SLOMissed, "429"},
+		"409":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Conflicts = ptr.To(101.0) }, verdict.SLOMissed, "409"},
+		"writes":                   {func(_ *report.Report, f *Figures, _ *Outcome) { f.Writes = ptr.To(10601.0) }, verdict.SLOMissed, "writes per Kyma"},
+		"rate not achieved":        {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.AchievedRate = ptr.To(9.0) }, verdict.Invalid, "send rate"},
+		"watch lag":                {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.WatchLag.P99 = 2 }, verdict.Invalid, "watch"},
+		"refused creates":          {func(_ *report.Report, _ *Figures, o *Outcome) { o.FailedCreates = 1 }, verdict.Invalid, "1 Kymas"},
+		"time-out":                 {func(_ *report.Report, _ *Figures, o *Outcome) { o.TimedOut, o.Remaining = true, 3 }, verdict.TimedOut, "3 Kymas"},
+		"interrupted":              {func(_ *report.Report, _ *Figures, o *Outcome) { o.Interrupted = true }, verdict.Interrupted, "signal"},
 		"invariant": {func(r *report.Report, _ *Figures, _ *Outcome) {
 			r.Invariants = []invariant.Result{{ID: "I3", Status: invariant.Fail, Broken: 1, Violations: []string{"created twice"}}}
 		}, verdict.Broken, "created twice"},
@@ -87,6 +88,7 @@ func TestVerdicts(t *testing.T) {
 
 func TestWhatTheHardwareCannotMeetIsNotApplied(t *testing.T) {
 	r, f := good()
+	f.OutOfReach = "too slow"
 	r.Floor.Seconds, r.Makespan, r.Latency.Stretch.P99, r.Latency.Lateness.P99 = 200, ptr.To(210.0), 3, 60
 	v, byID := judge(r, f, Outcome{})
 	if v.Code != verdict.Passed || byID["stretch"].Status != report.NotApplied || byID["lateness"].Status != report.NotApplied || byID["makespan"].Status != report.Met {
