@@ -142,7 +142,6 @@ func BenchmarkMemory(b *testing.B) {
 		"digest only": {Cache: true, DigestOnly: true},
 	} {
 		b.Run(name, func(b *testing.B) {
-			opts.Limits.Timeout = Limits{}.withDefaults().Timeout
 			var held, counted float64
 			for b.Loop() {
 				r := mustNew(b, opts)

@@ -12,8 +12,9 @@ import (
 )
 
 // addressSlack is what the Go runtime may map besides the memory that counts:
-// it grows its heap in arenas of 64 MiB.
-const addressSlack = 192 * mib
+// it grows its heap in arenas of 64 MiB. The race detector needs many times the
+// memory of what it watches, so under it the watchdog is left to bound memory.
+const addressSlack = 192*mib + raceSlack
 
 // confine takes from this process what a render does not need. It cannot be
 // undone: every limit is set soft and hard.

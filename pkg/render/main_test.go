@@ -127,8 +127,12 @@ func builtin(charts map[string]files) fstest.MapFS {
 	return out
 }
 
+// mustNew makes a Renderer with patience for a busy machine and a race detector,
+// unless the test sets limits of its own.
 func mustNew(t testing.TB, opts Options) Renderer {
 	t.Helper()
+	opts.Limits.Timeout = orDefault(opts.Limits.Timeout, time.Minute)
+	opts.Limits.FetchTimeout = orDefault(opts.Limits.FetchTimeout, time.Minute)
 	r, err := New(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func newRootCommand(logs io.Writer) *cobra.Command {
 through pending, started, failing, retrying to success, its chart rendered on
 the way. It needs the CRDs of inventory.kyma-project.io on the cluster.`,
 		Version:       fmt.Sprintf("%s (revision %s, %s)", version, commitOf(), runtime.Version()),
-		Args:          func(cmd *cobra.Command, args []string) error { return noArguments(cmd, args) },
+		Args:          noArguments,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -47,7 +47,7 @@ func checkCRDs(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("create discovery client: %w", err)
 	}
-	groupVersion := v1alpha1.SchemeGroupVersion.String()
+	groupVersion := v1alpha1.GroupVersion.String()
 	served, err := client.ServerResourcesForGroupVersionWithContext(ctx, groupVersion)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("reach API server %s: %w", config.Host, err)

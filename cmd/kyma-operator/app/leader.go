@@ -92,41 +92,24 @@ func (l *fencedLock) move(record resourcelock.LeaderElectionRecord, write func()
 // lead runs work while holding the Lease. It releases the Lease only when work
 // has ended, so that a successor never meets the last writes of this process.
 func lead(ctx context.Context, base *rest.Config, o LeaderElection, f *fence, work func(context.Context)) error {
-	config := rest.CopyConfig(base)
-	config.Timeout = o.RenewDeadline / 2
-	client, err := coordination.NewForConfig(config)
+	lock, err := newLock(base, o, f)
 	if err != nil {
-		return fmt.Errorf("create lease client: %w", err)
+		return err
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("name this replica: %w", err)
-	}
-	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	// Until it leads, a replica may stop at once.
-	leading := make(chan struct{})
-	ended := make(chan struct{})
+	electing, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	leading, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		select {
 		case <-leading:
 		case <-ctx.Done():
-			stop()
+			// A replica that does not lead may stop at once.
+			release()
 		}
 	}()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Name: o.ID,
-		Lock: &fencedLock{
-			Interface: &resourcelock.LeaseLock{
-				LeaseMeta:  metav1.ObjectMeta{Namespace: o.Namespace, Name: o.ID},
-				Client:     client,
-				LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + rand.String(8)},
-			},
-			fence: f, duration: o.LeaseDuration,
-		},
-		LeaseDuration:   o.LeaseDuration,
-		RenewDeadline:   o.RenewDeadline,
-		RetryPeriod:     o.RetryPeriod,
+		Name: o.ID, Lock: lock,
+		LeaseDuration: o.LeaseDuration, RenewDeadline: o.RenewDeadline, RetryPeriod: o.RetryPeriod,
 		ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(lost context.Context) {
@@ -136,9 +119,9 @@ func lead(ctx context.Context, base *rest.Config, o LeaderElection, f *fence, wo
 				defer cancel()
 				defer context.AfterFunc(lost, cancel)()
 				work(working)
-				stop()
+				release()
 			},
-			OnStoppedLeading: func() { f.close() },
+			OnStoppedLeading: f.close,
 		},
 	})
 	if err != nil {
@@ -157,4 +140,25 @@ func lead(ctx context.Context, base *rest.Config, o LeaderElection, f *fence, wo
 	}
 	<-ended
 	return nil
+}
+
+// newLock is the Lease, through a client of its own, so that renewals wait for
+// nothing else.
+func newLock(base *rest.Config, o LeaderElection, f *fence) (resourcelock.Interface, error) {
+	config := rest.CopyConfig(base)
+	config.Timeout = o.RenewDeadline / 2
+	client, err := coordination.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("create lease client: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this replica: %w", err)
+	}
+	lease := &resourcelock.LeaseLock{
+		LeaseMeta:  metav1.ObjectMeta{Namespace: o.Namespace, Name: o.ID},
+		Client:     client,
+		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + rand.String(8)},
+	}
+	return &fencedLock{Interface: lease, fence: f, duration: o.LeaseDuration}, nil
 }

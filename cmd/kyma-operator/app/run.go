@@ -65,14 +65,14 @@ func run(ctx context.Context, o *Options, logs io.Writer) error {
 }
 
 func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operator, error) {
-	real := clock.RealClock{}
-	op := &operator{options: o, config: config, registry: prometheus.NewRegistry(), fence: newFence(real)}
+	wall := clock.RealClock{}
+	op := &operator{options: o, config: config, registry: prometheus.NewRegistry(), fence: newFence(wall)}
 	op.registerProcess()
 	m := metrics.New(op.registry)
 	metrics.RegisterClientGo(op.registry)
 	queues := metrics.NewQueues(op.registry)
 	writes := throttle.New(throttle.Options{
-		QPS: o.KubeAPIQPS, Burst: o.KubeAPIBurst, MaxInFlight: o.WriteConcurrency, Clock: real,
+		QPS: o.KubeAPIQPS, Burst: o.KubeAPIBurst, MaxInFlight: o.WriteConcurrency, Clock: wall,
 	})
 	wrap := []func(http.RoundTripper) http.RoundTripper{writes.Observed}
 	if o.LeaderElection.Enabled {
@@ -99,7 +99,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	op.kyma, err = kyma.New(kyma.Dependencies{
 		Client: api, PutStatus: commit.REST[v1alpha1.KymaStatus](api.RESTClient(), "kymas"),
 		Kymas: op.kymas, Components: op.components,
-		Throttle: writes, Clock: real, Metrics: m, Queues: queues, Recorder: events,
+		Throttle: writes, Clock: wall, Metrics: m, Queues: queues, Recorder: events,
 	}, kyma.Options{
 		Workers: o.KymaWorkers, Retry: o.Retry, ResyncPeriod: o.KymaResyncPeriod,
 		Timeline: timeline, AlwaysWrite: !o.StatusDedup,
@@ -110,7 +110,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	op.component, err = helmcomponent.New(helmcomponent.Dependencies{
 		PutStatus:  commit.REST[v1alpha1.HelmComponentStatus](api.RESTClient(), "helmcomponents"),
 		Components: op.components, Renderer: renderer,
-		Throttle: writes, Clock: real, Metrics: m, Queues: queues,
+		Throttle: writes, Clock: wall, Metrics: m, Queues: queues,
 	}, helmcomponent.Options{
 		Workers: o.HelmComponentWorkers, Retry: o.Retry, ResyncPeriod: o.HelmComponentResyncPeriod,
 		Timeline: timeline, Coalesce: o.CoalesceTransitions, AlwaysWrite: !o.StatusDedup,

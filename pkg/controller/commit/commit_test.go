@@ -154,8 +154,8 @@ func TestTracker(t *testing.T) {
 		"somebody else's later": {"8", false, false},
 		"a version of no order": {"abc", false, false},
 	}
-	for name_, tc := range tests {
-		t.Run(name_, func(t *testing.T) {
+	for what, tc := range tests {
+		t.Run(what, func(t *testing.T) {
 			tracker := NewTracker()
 			tracker.Wrote(name, "7")
 			if got := tracker.Own(name, tc.event); got != tc.own {

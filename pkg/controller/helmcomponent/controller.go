@@ -90,7 +90,7 @@ type Controller struct {
 func New(d Dependencies, o Options) (*Controller, error) {
 	c := &Controller{Dependencies: d, options: o, policy: policy{timeline: o.Timeline, coalesce: o.Coalesce}}
 	c.status = commit.New(commit.Config[v1alpha1.HelmComponentStatus]{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "HelmComponent"},
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HelmComponent"},
 		Put:      d.PutStatus,
 		Equal:    equal,
 		Throttle: d.Throttle,

@@ -88,7 +88,7 @@ func ownerUID(hc *v1alpha1.HelmComponent) ([]string, error) {
 // none does.
 func OwnerKyma(hc *v1alpha1.HelmComponent) *metav1.OwnerReference {
 	owner := metav1.GetControllerOfNoCopy(hc)
-	if owner == nil || owner.Kind != "Kyma" || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+	if owner == nil || owner.Kind != "Kyma" || owner.APIVersion != v1alpha1.GroupVersion.String() {
 		return nil
 	}
 	return owner

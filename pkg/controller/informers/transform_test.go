@@ -20,7 +20,7 @@ func fromServer(labels map[string]string) *v1alpha1.HelmComponent {
 			Annotations:   map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}"},
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kyma-operator"}},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Kyma", Name: "pb", UID: "owner", Controller: &yes, BlockOwnerDeletion: &yes,
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kyma", Name: "pb", UID: "owner", Controller: &yes, BlockOwnerDeletion: &yes,
 			}},
 		},
 		Spec:   v1alpha1.HelmComponentSpec{ComponentName: "istio", Namespace: "istio-system", Version: "1"},

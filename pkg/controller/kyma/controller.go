@@ -103,7 +103,7 @@ type Controller struct {
 func New(d Dependencies, o Options) (*Controller, error) {
 	c := &Controller{Dependencies: d, options: o, children: newChildren()}
 	c.status = commit.New(commit.Config[v1alpha1.KymaStatus]{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Kyma"},
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kyma"},
 		Put:      d.PutStatus,
 		Equal:    equalStatus,
 		Throttle: d.Throttle,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/informers"
@@ -104,7 +105,7 @@ func newComponent(ky *v1alpha1.Kyma, module v1alpha1.KymaComponent) *v1alpha1.He
 			Namespace: ky.Namespace,
 			Labels:    names.Labels(ky.Name, module.Name),
 			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(ky, v1alpha1.SchemeGroupVersion.WithKind("Kyma")),
+				*metav1.NewControllerRef(ky, schema.GroupVersion(v1alpha1.GroupVersion).WithKind("Kyma")),
 			},
 		},
 		Spec: componentSpec(module),

@@ -181,7 +181,7 @@ func TestLimitFollowsTheServer(t *testing.T) {
 func TestTransportObservesWritesAlone(t *testing.T) {
 	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 8})
 	refuse := roundTripper(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusTooManyRequests}, nil
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Body: http.NoBody}, nil
 	})
 	for method, want := range map[string]int{http.MethodGet: 8, http.MethodPut: 4} {
 		req, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1", http.NoBody)
@@ -189,7 +189,11 @@ func TestTransportObservesWritesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		throttle.limit = newLimit(8)
-		if _, err := throttle.Observed(refuse).RoundTrip(req); err != nil {
+		resp, err := throttle.Observed(refuse).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if limit, _, _ := throttle.Usage(); limit != want {
