@@ -1,0 +1,5 @@
+//go:build linux && race
+
+package render
+
+const raceSlack = 16384 * mib
