@@ -22,3 +22,5 @@ kube::codegen::gen_client --with-watch --with-applyconfig \
 go -C hack/tools build -o "$GOBIN/" sigs.k8s.io/controller-tools/cmd/controller-gen
 "$GOBIN/controller-gen" crd:headerFile=/dev/null paths=./pkg/apis/... output:crd:dir=manifests/crds
 "$GOBIN/controller-gen" rbac:roleName=kyma-operator,fileName=role.yaml paths=./pkg/controller/... output:rbac:dir=manifests/rbac
+
+go test ./cmd/kyma-operator/app -run TestDocs -update -count=1 >/dev/null

@@ -119,12 +119,16 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 }
 
 func (op *operator) registerProcess() {
+	op.registry.MustRegister(op.buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+func (op *operator) buildInfo() prometheus.Collector {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "kyma_operator_build_info", Help: "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "revision": commitOf(), "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	op.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return build
 }
 
 func (op *operator) addInformers(client versioned.Interface) error {
