@@ -106,7 +106,7 @@ func (d *describing) Register(c prometheus.Collector) error {
 				labels = append(labels, strings.SplitN(pair, "=", 2)[0])
 			}
 		}
-		d.rows = append(d.rows, fmt.Sprintf("| `%s` | %s | %s | %s |\n", m[1], kindOf(c), code(strings.Join(labels, ", ")), strings.ReplaceAll(m[2], `\"`, `"`)))
+		d.rows = append(d.rows, fmt.Sprintf("| %s | %s | %s | %s |\n", code(m[1]), kindOf(c), code(strings.Join(labels, ", ")), strings.ReplaceAll(m[2], `\"`, `"`)))
 	}
 	return nil
 }
