@@ -66,7 +66,7 @@ func (b *Bench) finish(ctx context.Context) (*report.Report, error) {
 		Remaining: max(b.want, counts.Kymas) - counts.Success, FailedCreates: b.gen.Failed(),
 	})
 	r.SLIs = append(r.SLIs, validity...)
-	r.Verdict, r.ExitCode, r.Reasons = v.Code.String(), int(v.Code), v.Reasons()
+	r.Verdict, r.ExitCode, r.Reasons = v.Code.String(), int(v.Code), append([]string{}, v.Reasons()...)
 	r.Warnings = append(b.warnings, b.sampler.Problems()...)
 	r.FinishedAt = b.clock.Now()
 	return r, nil
@@ -105,8 +105,12 @@ func (b *Bench) figures(r *report.Report, h *history.History) sli.Figures {
 	}
 	r.Floor = b.floorReport(last.Sub(first))
 	counts := b.recorder.Counts()
-	kymas := len(times)
+	kymas := max(b.gen.Acked(), len(times))
 	writes, source := measure.OperatorWrites(spans.End, spans.Begin)
+	if b.options.Scenario == Churn {
+		// The API server counts what the garbage collector deletes as well.
+		writes, source = measure.ClientWrites(spans.End, spans.Begin)
+	}
 	r.API = measure.API(spans.End, spans.Begin)
 	r.Etcd = measure.Etcd(spans.End, spans.Begin)
 	r.Queues = measure.Queues(spans.Samples, spans.End, spans.Begin, last)

@@ -303,15 +303,22 @@ func (b *Bench) apply(ctx context.Context, op schedule.Op) error {
 	}
 }
 
-// poisoned makes a burst, and then the same again beside Kymas that cannot
-// succeed: one with a chart that is not there, one as large as the schema allows.
+// poisoned makes a burst, and then the same again beside a Kyma that cannot
+// succeed, its chart not being there, and one of 2 MB, which the API server must
+// refuse.
 func (b *Bench) poisoned(ctx context.Context) error {
 	control := schedule.Burst(0, b.options.Kymas, b.name)
 	if err := errors.Join(b.send(ctx, control, burstInFlight), b.converge(ctx, b.options.Kymas)); err != nil || !b.converged {
 		return err
 	}
-	for _, p := range generator.Poison() {
-		b.gen.CreateWith(ctx, history.Ref{Namespace: b.options.Namespace, Name: p.Name}, b.clock.Now(), p.Modules)
+	ref := func(name string) history.Ref {
+		return history.Ref{Namespace: b.options.Namespace, Name: generator.PoisonPrefix + name}
+	}
+	b.gen.CreateWith(ctx, ref("chart"), b.clock.Now(), generator.BadChart())
+	if b.gen.Refused(ctx, ref("large"), generator.TwoMegabytes()) {
+		b.board.Note("the API server refuses a spec of 2 MB")
+	} else {
+		b.warn("the API server takes a spec of 2 MB")
 	}
 	b.want = 2 * b.options.Kymas
 	beside := schedule.Burst(b.options.Kymas, b.options.Kymas, b.name)

@@ -295,6 +295,19 @@ func label(v float64) string {
 
 func trim(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
 
+// standalone are the colours outside of a page, for light and dark grounds.
+var standalone = map[Color]string{
+	Ink: "#7b8794", Grid: "#c3cad2", Blue: "#2f6fde", Green: "#1c9a5b", Amber: "#d48806", Red: "#d64545", Violet: "#7a5af5", Gray: "#9aa5b1", Tint: "#d9f0e3",
+}
+
+// Standalone makes a file of a chart, with colours of its own.
+func Standalone(svg string) string {
+	for name, value := range standalone {
+		svg = strings.ReplaceAll(svg, "var("+string(name)+")", value)
+	}
+	return strings.Replace(svg, "<svg ", `<svg xmlns="http://www.w3.org/2000/svg" width="630" font-family="Arial, Liberation Sans, sans-serif" `, 1)
+}
+
 var (
 	prelude = regexp.MustCompile(`(?s)^.*?<svg [^>]*>`)
 	family  = regexp.MustCompile(`font-family:[^;"]*;?`)

@@ -49,6 +49,9 @@ func TestCharts(t *testing.T) {
 				t.Fatal(err)
 			}
 			wellFormed(t, svg)
+			if file := Standalone(svg); strings.Contains(file, "var(") || !strings.Contains(file, "xmlns=") {
+				t.Error("a file has colours of its own")
+			}
 		})
 	}
 }

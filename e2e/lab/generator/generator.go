@@ -107,13 +107,9 @@ func (g *Generator) CreateWith(ctx context.Context, ref history.Ref, due time.Ti
 }
 
 func (g *Generator) create(ctx context.Context, ref history.Ref, modules []v1alpha1.KymaComponent) (types.UID, uint64, error) {
-	body, err := json.Marshal(map[string]any{
-		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "Kyma",
-		"metadata": map[string]any{"namespace": ref.Namespace, "name": ref.Name},
-		"spec":     v1alpha1.KymaSpec{Components: modules},
-	})
+	body, err := encode(ref, modules)
 	if err != nil {
-		return "", 0, fmt.Errorf("encode Kyma %s: %w", ref, err)
+		return "", 0, err
 	}
 	for attempt := 1; ; attempt++ {
 		g.writes.Add(1)
@@ -134,6 +130,29 @@ func (g *Generator) create(ctx context.Context, ref history.Ref, modules []v1alp
 		case <-g.clock.After(retryAfter):
 		}
 	}
+}
+
+// Refused sends a Kyma that the API server must not take, once, and tells
+// whether it was refused.
+func (g *Generator) Refused(ctx context.Context, ref history.Ref, modules []v1alpha1.KymaComponent) bool {
+	body, err := encode(ref, modules)
+	if err != nil {
+		return false
+	}
+	g.writes.Add(1)
+	return g.client.Post().AbsPath(path(ref.Namespace, "")).Body(body).Do(ctx).Error() != nil
+}
+
+func encode(ref history.Ref, modules []v1alpha1.KymaComponent) ([]byte, error) {
+	body, err := json.Marshal(map[string]any{
+		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "Kyma",
+		"metadata": map[string]any{"namespace": ref.Namespace, "name": ref.Name},
+		"spec":     v1alpha1.KymaSpec{Components: modules},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode Kyma %s: %w", ref, err)
+	}
+	return body, nil
 }
 
 // SetModules replaces the modules of a Kyma.

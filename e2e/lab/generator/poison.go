@@ -10,24 +10,18 @@ import (
 // PoisonPrefix begins the names of Kymas that cannot succeed.
 const PoisonPrefix = "poison-"
 
-// Poisoned is a Kyma that cannot succeed.
-type Poisoned struct {
-	Name    string
-	Modules []v1alpha1.KymaComponent
+// BadChart are modules of which one has a chart that is not there.
+func BadChart() []v1alpha1.KymaComponent {
+	return []v1alpha1.KymaComponent{{Name: "ory", ChartLocation: "not/there"}, {Name: "istio"}}
 }
 
-// Poison returns one Kyma with a chart that is not there, and one as large as
-// the schema allows: 256 modules with the longest fields.
-func Poison() []Poisoned {
-	large := make([]v1alpha1.KymaComponent, 0, 256)
-	for i := range 256 {
-		large = append(large, v1alpha1.KymaComponent{
-			Name: fmt.Sprintf("m%03d%s", i, strings.Repeat("x", 59)), Namespace: strings.Repeat("n", 63),
-			ChartLocation: strings.Repeat("not-there/", 102), Version: strings.Repeat("1", 128),
-		})
+// TwoMegabytes are so many modules that their spec has more than 2 MB: far more
+// than the schema allows.
+func TwoMegabytes() []v1alpha1.KymaComponent {
+	const size = 1024
+	out := make([]v1alpha1.KymaComponent, 0, 2*size)
+	for i := range 2 * size {
+		out = append(out, v1alpha1.KymaComponent{Name: fmt.Sprintf("module-%d", i), ChartLocation: strings.Repeat("x", size)})
 	}
-	return []Poisoned{
-		{PoisonPrefix + "chart", []v1alpha1.KymaComponent{{Name: "ory", ChartLocation: "not/there"}}},
-		{PoisonPrefix + "large", large},
-	}
+	return out
 }

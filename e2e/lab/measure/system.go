@@ -69,6 +69,11 @@ func OperatorWrites(end, begin sampler.Sample) (*float64, string) {
 	if all := InventoryWrites(end, begin); all != nil {
 		return pointer(max(*all-float64(end.LabWrites-begin.LabWrites), 0)), "counted by the API server"
 	}
+	return ClientWrites(end, begin)
+}
+
+// ClientWrites are the mutating requests that the operator counted itself.
+func ClientWrites(end, begin sampler.Sample) (*float64, string) {
 	return counter(end, begin, clientRequests, sampler.Labels{"method": mutatingClient}), "counted by the operator"
 }
 

@@ -2,6 +2,7 @@ package page
 
 import (
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/kyma-incubator/kymactl/e2e/lab/chart"
@@ -209,6 +210,20 @@ func processors(r *report.Report) (Figure, error) {
 	return lines(c, "Who uses the machine.")
 }
 
+// Bars draws a figure of a finding's variants; "" where fewer than two have it.
+func Bars(r *report.Report, f report.Finding, name string, color chart.Color) (string, error) {
+	var bars []chart.Bar
+	for _, e := range r.Experiments {
+		if v, ok := e.Figures[name]; ok && slices.Contains(f.Variants, e.Name) {
+			bars = append(bars, chart.Bar{Name: strings.TrimPrefix(e.Name, f.ID+": "), Value: v, Color: color})
+		}
+	}
+	if len(bars) < 2 {
+		return "", nil
+	}
+	return chart.Bars(f.ID+": "+name, name, bars, nil)
+}
+
 // experimentFigures draws bars: for each finding its first figure that the
 // variants have.
 func experimentFigures(r *report.Report) ([]Figure, error) {
@@ -216,21 +231,12 @@ func experimentFigures(r *report.Report) ([]Figure, error) {
 	var out []Figure
 	for _, f := range r.Findings {
 		for _, name := range f.Figures[:min(4, len(f.Figures))] {
-			var bars []chart.Bar
-			for _, e := range r.Experiments {
-				v, ok := e.Figures[name]
-				if !ok || !strings.Contains(strings.Join(f.Variants, "\x00"), e.Name) {
-					continue
-				}
-				short := strings.TrimPrefix(e.Name, f.ID+": ")
-				bars = append(bars, chart.Bar{Name: short, Value: v, Color: colors[len(out)%len(colors)]})
-			}
-			if len(bars) < 2 {
-				continue
-			}
-			svg, err := chart.Bars(f.ID+": "+name, name, bars, nil)
+			svg, err := Bars(r, f, name, colors[len(out)%len(colors)])
 			if err != nil {
 				return nil, err
+			}
+			if svg == "" {
+				continue
 			}
 			out = append(out, Figure{Title: name, Text: f.Question, SVG: template.HTML(svg)}) //nolint:gosec // drawn by package chart
 		}

@@ -33,6 +33,9 @@ const (
 	Existing = "existing"
 )
 
+// startTimeout is for a machine that is busy with something else as well.
+const startTimeout = 5 * time.Minute
+
 // Place is a cluster.
 type Place struct {
 	Name, Kubeconfig, Version string
@@ -53,7 +56,7 @@ type Place struct {
 // StartEmbedded starts a control plane of the lab's own, with the CRDs. One that
 // is kept outlives the lab; `make control-plane-down` stops it.
 func StartEmbedded(ctx context.Context, name string, limitsOff, keep bool) (*Place, error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{Name: name, DisableQPSLimits: limitsOff})
+	plane, err := controlplane.Start(ctx, controlplane.Options{Name: name, DisableQPSLimits: limitsOff, StartTimeout: startTimeout})
 	if err != nil {
 		return nil, err
 	}

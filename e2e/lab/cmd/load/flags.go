@@ -26,13 +26,13 @@ const (
 
 // flags are the command line.
 type flags struct {
-	cluster, kubeconfig, scenario, modules, operatorArgs, out, baseline, thresholds string
-	operatorBinary, operatorKubeconfig, operatorNamespace, grid, namespace, name    string
-	kymas, batches, kills, repeat                                                   int
-	rate, churnShare, observe                                                       float64
-	unit, timeout, capacity, resync                                                 time.Duration
-	keep, limitsOff                                                                 bool
-	seed                                                                            uint64
+	cluster, kubeconfig, scenario, modules, operatorArgs, out, baseline, thresholds        string
+	operatorBinary, operatorKubeconfig, operatorNamespace, grid, namespace, name, document string
+	kymas, batches, kills, repeat                                                          int
+	rate, churnShare, observe                                                              float64
+	unit, timeout, capacity, resync                                                        time.Duration
+	keep, limitsOff                                                                        bool
+	seed                                                                                   uint64
 
 	limits threshold.Limits
 	parsed []v1alpha1.KymaComponent
@@ -77,6 +77,7 @@ func (f *flags) bind(set *pflag.FlagSet) {
 	set.StringVar(&f.thresholds, "thresholds", "", "YAML file with limits; the built-in ones for what it does not name.")
 	set.StringVar(&f.baseline, "baseline", "", "JSON report of an earlier run to compare with.")
 	set.StringVar(&f.out, "out", "", "Folder for the report (JSON and HTML) and the operator's log; empty: .run/load/<scenario>-<kymas>-<time>.")
+	set.StringVar(&f.document, "document", "", "Markdown file whose measured part a sweep or the findings renew, like docs/findings.md.")
 	set.IntVar(&f.repeat, "repeat", 1, "Make the run so many times; the report is that of the median makespan.")
 	set.StringVar(&f.namespace, "namespace", "kyma-load", "Namespace of the Kymas; it is deleted afterwards.")
 	set.StringVar(&f.name, "name", "load", "Name of the embedded control plane.")

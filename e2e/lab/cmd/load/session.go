@@ -14,6 +14,7 @@ import (
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
 	"github.com/kyma-incubator/kymactl/e2e/lab/bench"
+	"github.com/kyma-incubator/kymactl/e2e/lab/document"
 	"github.com/kyma-incubator/kymactl/e2e/lab/experiment"
 	"github.com/kyma-incubator/kymactl/e2e/lab/operator"
 	"github.com/kyma-incubator/kymactl/e2e/lab/page"
@@ -37,6 +38,8 @@ type session struct {
 	clock clock.WithTicker
 	board *progress.Board
 	tty   bool
+	// opened counts the control planes that were started.
+	opened int
 }
 
 func newSession(f *flags) *session {
@@ -171,6 +174,9 @@ func (s *session) variant(of int) experiment.Runner {
 
 // once makes one run on a place of its own.
 func (s *session) once(ctx context.Context, o bench.Options) (r *report.Report, err error) {
+	s.board.Update(func(st *progress.Status) {
+		*st = progress.Status{Scenario: s.scenario, Experiment: st.Experiment, Phase: "set-up", Since: s.clock.Now(), Kymas: o.Kymas}
+	})
 	p, err := s.open(ctx)
 	if err != nil {
 		return nil, err
@@ -189,7 +195,14 @@ func (s *session) once(ctx context.Context, o bench.Options) (r *report.Report, 
 func (s *session) open(ctx context.Context) (*place.Place, error) {
 	if s.cluster == place.Embedded {
 		s.board.Note("starting the embedded control plane")
-		return place.StartEmbedded(ctx, s.name, s.limitsOff, s.keep)
+		s.opened++
+		name := s.name
+		if s.opened > 1 {
+			// client-go keeps connections by the paths of the certificates: those of
+			// an earlier control plane must not be found again.
+			name = fmt.Sprintf("%s-%d", s.name, s.opened)
+		}
+		return place.StartEmbedded(ctx, name, s.limitsOff, s.keep)
 	}
 	return place.Open(ctx, s.cluster, s.kubeconfig)
 }
@@ -243,6 +256,9 @@ func (s *session) compare(r *report.Report) error {
 // leave writes the report and prints the summary.
 func (s *session) leave(r *report.Report) error {
 	err := errors.Join(report.Write(r, filepath.Join(s.out, jsonFile)), page.Write(r, filepath.Join(s.out, htmlFile)))
+	if s.document != "" {
+		err = errors.Join(err, document.Write(r, s.document))
+	}
 	view.Summary(os.Stdout, r)
 	fmt.Printf("\nreport: %s\n        %s\n", filepath.Join(s.out, jsonFile), filepath.Join(s.out, htmlFile))
 	return err
