@@ -40,6 +40,7 @@ type operator struct {
 	fence      *fence
 	kymas      *informers.Kymas
 	components *informers.HelmComponents
+	renderer   render.Renderer
 	kyma       *kyma.Controller
 	component  *helmcomponent.Controller
 	stopping   atomic.Bool
@@ -86,7 +87,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 		return nil, err
 	}
 	op.registry.MustRegister(&metrics.Fleet{Kymas: op.kymas.GetStore(), HelmComponents: op.components.GetStore(), WriteSlots: writes.Usage})
-	renderer, err := render.New(render.Options{ChartsDir: o.Charts, Cache: o.RenderCache, DigestOnly: true, Metrics: renderMetrics{m}})
+	op.renderer, err = render.New(render.Options{ChartsDir: o.Charts, Cache: o.RenderCache, DigestOnly: true, Metrics: renderMetrics{m}})
 	if err != nil {
 		return nil, fmt.Errorf("set up rendering: %w", err)
 	}
@@ -97,7 +98,8 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	timeline := lifecycle.Timeline{Unit: o.LifecycleUnit}
 	api := client.InventoryV1alpha1()
 	op.kyma, err = kyma.New(kyma.Dependencies{
-		Client: api, PutStatus: commit.REST[v1alpha1.KymaStatus](api.RESTClient(), "kymas"),
+		Client:    api,
+		PutStatus: commit.REST[v1alpha1.KymaStatus](api.RESTClient(), "kymas"), Current: commit.RESTCurrent(api.RESTClient(), "kymas"),
 		Kymas: op.kymas, Components: op.components,
 		Throttle: writes, Clock: wall, Metrics: m, Queues: queues, Recorder: events,
 	}, kyma.Options{
@@ -109,7 +111,8 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	}
 	op.component, err = helmcomponent.New(helmcomponent.Dependencies{
 		PutStatus:  commit.REST[v1alpha1.HelmComponentStatus](api.RESTClient(), "helmcomponents"),
-		Components: op.components, Renderer: renderer,
+		Current:    commit.RESTCurrent(api.RESTClient(), "helmcomponents"),
+		Components: op.components, Renderer: op.renderer,
 		Throttle: writes, Clock: wall, Metrics: m, Queues: queues,
 	}, helmcomponent.Options{
 		Workers: o.HelmComponentWorkers, Retry: o.Retry, ResyncPeriod: o.HelmComponentResyncPeriod,
@@ -153,6 +156,9 @@ func (op *operator) run(ctx context.Context) error {
 	if err := op.startServers(serving); err != nil {
 		return err
 	}
+	if op.options.RenderCache {
+		go op.warm(serving)
+	}
 	var watching sync.WaitGroup
 	watching.Go(func() { op.kymas.RunWithContext(serving) })
 	watching.Go(func() { op.components.RunWithContext(serving) })
@@ -170,6 +176,21 @@ func (op *operator) run(ctx context.Context) error {
 	}
 	op.work(ctx)
 	return nil
+}
+
+// warm renders the charts of the standard modules before anyone waits for them:
+// the first Kymas of a fleet come all at once, and a cold render takes longer
+// than they have.
+func (op *operator) warm(ctx context.Context) {
+	var renders sync.WaitGroup
+	for _, module := range v1alpha1.StandardComponents() {
+		renders.Go(func() {
+			// A chart that is broken is reported by the component that wants it.
+			_, _ = op.renderer.Render(ctx, helmcomponent.Request(kyma.ComponentSpec(module)))
+		})
+	}
+	renders.Wait()
+	klog.FromContext(ctx).V(1).Info("Charts of the standard modules are rendered")
 }
 
 // work runs both controllers until ctx ends, and then gives what is in flight

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
@@ -36,6 +37,9 @@ type Metadata struct {
 
 // Put writes a Body to an object's status and returns its new resourceVersion.
 type Put[S any] func(ctx context.Context, body Body[S]) (resourceVersion string, err error)
+
+// Current reads an object's metadata as it is now, past the cache.
+type Current func(ctx context.Context, name cache.ObjectName) (metav1.Object, error)
 
 // Metrics counts what became of status writes: written, skipped, coalesced,
 // conflict or error.
@@ -74,6 +78,8 @@ type Change[S any] struct {
 type Config[S any] struct {
 	TypeMeta metav1.TypeMeta
 	Put      Put[S]
+	// Current serves the second try after a conflict.
+	Current Current
 	// Equal says whether two statuses need no write between them.
 	Equal    func(a, b *S) bool
 	Throttle *throttle.Throttle
@@ -121,31 +127,54 @@ func (c *Committer[S]) acquire(ctx context.Context, change Change[S]) (func(), e
 }
 
 func (c *Committer[S]) put(ctx context.Context, change Change[S]) (Result, error) {
-	obj := change.Object
-	version, err := c.config.Put(ctx, Body[S]{
-		TypeMeta: c.config.TypeMeta,
-		Metadata: Metadata{
-			Name: obj.GetName(), Namespace: obj.GetNamespace(),
-			UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion(),
-		},
-		Status: change.New,
-	})
+	version, err := c.send(ctx, change.Object, change.New)
+	if apierrors.IsConflict(err) {
+		c.count("conflict", 1)
+		version, err = c.again(ctx, change)
+	}
 	switch {
 	case err == nil:
-		c.Wrote(cache.MetaObjectToName(obj), version)
+		c.Wrote(cache.MetaObjectToName(change.Object), version)
 		c.count("written", 1)
 		c.count("coalesced", change.Passed)
 		return Written, nil
 	case apierrors.IsConflict(err):
-		c.count("conflict", 1)
 		return Conflict, nil
 	case apierrors.IsNotFound(err):
 		return Skipped, nil
 	default:
 		c.count("error", 1)
-		return Skipped, fmt.Errorf("write status of %s %s/%s: %w", c.config.TypeMeta.Kind, obj.GetNamespace(), obj.GetName(), err)
+		return Skipped, fmt.Errorf("write status of %s %s/%s: %w", c.config.TypeMeta.Kind, change.Object.GetNamespace(), change.Object.GetName(), err)
 	}
 }
+
+func (c *Committer[S]) send(ctx context.Context, obj metav1.Object, status S) (string, error) {
+	return c.config.Put(ctx, Body[S]{
+		TypeMeta: c.config.TypeMeta,
+		Metadata: Metadata{
+			Name: obj.GetName(), Namespace: obj.GetNamespace(),
+			UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion(),
+		},
+		Status: status,
+	})
+}
+
+// again tries once more from the object as it is now. An object that others
+// change faster than the cache follows would otherwise conflict for ever. The
+// decision still holds if the spec that it was taken from does.
+func (c *Committer[S]) again(ctx context.Context, change Change[S]) (string, error) {
+	name := cache.MetaObjectToName(change.Object)
+	current, err := c.config.Current(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("read after a conflict: %w", err)
+	}
+	if current.GetUID() != change.Object.GetUID() || current.GetGeneration() != change.Object.GetGeneration() {
+		return "", apierrors.NewConflict(schema.GroupResource{Resource: c.config.TypeMeta.Kind}, name.String(), errChanged)
+	}
+	return c.send(ctx, current, change.New)
+}
+
+var errChanged = errors.New("the spec is another now")
 
 func (c *Committer[S]) count(result string, n int) {
 	if n > 0 {

@@ -37,6 +37,8 @@ type fixture struct {
 	busy   *throttle.Throttle
 	puts   []Body[status]
 	reply  error
+	// current is the object as the server has it, nil where nobody asks.
+	current *metav1.ObjectMeta
 }
 
 func newFixture(always bool) *fixture {
@@ -47,7 +49,16 @@ func newFixture(always bool) *fixture {
 		Equal: func(a, b *status) bool { return *a == *b },
 		Put: func(_ context.Context, body Body[status]) (string, error) {
 			f.puts = append(f.puts, body)
+			if f.current != nil && body.Metadata.ResourceVersion == f.current.ResourceVersion {
+				return "9", nil
+			}
 			return "7", f.reply
+		},
+		Current: func(context.Context, cache.ObjectName) (metav1.Object, error) {
+			if f.current == nil {
+				return nil, f.reply
+			}
+			return f.current, nil
 		},
 	})
 	return f
@@ -199,5 +210,53 @@ func TestRESTSendsTheStatusAlone(t *testing.T) {
 	}
 	if want := "PUT /apis/g/v1/namespaces/ns/things/obj/status?fieldValidation=Ignore"; path != want {
 		t.Errorf("request = %s, want %s", path, want)
+	}
+}
+
+func TestConflictIsTriedAgainFromTheObjectAsItIs(t *testing.T) {
+	tests := map[string]struct {
+		current metav1.ObjectMeta
+		result  Result
+		puts    int
+	}{
+		"others wrote it":     {metav1.ObjectMeta{UID: "uid", ResourceVersion: "8"}, Written, 2},
+		"the spec is another": {metav1.ObjectMeta{UID: "uid", ResourceVersion: "8", Generation: 2}, Conflict, 1},
+		"another object":      {metav1.ObjectMeta{UID: "other", ResourceVersion: "8"}, Conflict, 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(false)
+			f.reply = apierrors.NewConflict(resource, "obj", errors.New("changed"))
+			f.current = &tc.current
+			result, err := f.Commit(t.Context(), change("a", "b"))
+			if err != nil || result != tc.result || len(f.puts) != tc.puts {
+				t.Errorf("Commit = %d, %v after %d writes; want %d after %d", result, err, len(f.puts), tc.result, tc.puts)
+			}
+			if f.counts["conflict"] != 1 {
+				t.Errorf("counted %v", f.counts)
+			}
+		})
+	}
+}
+
+func TestRESTCurrentListsByName(t *testing.T) {
+	var got string
+	items := `{"metadata":{"name":"obj","uid":"uid","resourceVersion":"8","generation":3}}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Method + " " + r.URL.String()
+		_, _ = w.Write([]byte(`{"items":[` + items + `]}`))
+	}))
+	defer server.Close()
+	current := RESTCurrent(restClient(t, server.URL), "things")
+	obj, err := current(t.Context(), name)
+	if err != nil || obj.GetResourceVersion() != "8" || obj.GetGeneration() != 3 {
+		t.Errorf("current = %+v, %v", obj, err)
+	}
+	if want := "GET /apis/g/v1/namespaces/ns/things?fieldSelector=metadata.name%3Dobj"; got != want {
+		t.Errorf("request = %s, want %s", got, want)
+	}
+	items = ""
+	if _, err := current(t.Context(), name); !apierrors.IsNotFound(err) {
+		t.Errorf("of an object that is gone: %v", err)
 	}
 }

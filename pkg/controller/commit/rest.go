@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 )
 
 // REST puts statuses through the client of a generated clientset, past its
@@ -35,5 +39,28 @@ func REST[S any](client rest.Interface, resource string) Put[S] {
 			return "", fmt.Errorf("decode: %w", err)
 		}
 		return version.Metadata.ResourceVersion, nil
+	}
+}
+
+// RESTCurrent reads metadata through the client of a generated clientset. It
+// lists by name, because the operator may list and need not get as well.
+func RESTCurrent(client rest.Interface, resource string) Current {
+	const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+	return func(ctx context.Context, name cache.ObjectName) (metav1.Object, error) {
+		reply, err := client.Get().Namespace(name.Namespace).Resource(resource).
+			Param("fieldSelector", fields.OneTermEqualSelector("metadata.name", name.Name).String()).
+			SetHeader("Accept", metadataOnly).
+			Do(ctx).Raw()
+		if err != nil {
+			return nil, err
+		}
+		var found metav1.PartialObjectMetadataList
+		if err := json.Unmarshal(reply, &found); err != nil {
+			return nil, fmt.Errorf("decode: %w", err)
+		}
+		if len(found.Items) == 0 {
+			return nil, apierrors.NewNotFound(schema.GroupResource{Resource: resource}, name.Name)
+		}
+		return &found.Items[0], nil
 	}
 }

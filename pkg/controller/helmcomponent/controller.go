@@ -65,6 +65,7 @@ type Metrics interface {
 // Dependencies are what the controller works with.
 type Dependencies struct {
 	PutStatus  commit.Put[v1alpha1.HelmComponentStatus]
+	Current    commit.Current
 	Components *informers.HelmComponents
 	Renderer   render.Renderer
 	Throttle   *throttle.Throttle
@@ -92,6 +93,7 @@ func New(d Dependencies, o Options) (*Controller, error) {
 	c.status = commit.New(commit.Config[v1alpha1.HelmComponentStatus]{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HelmComponent"},
 		Put:      d.PutStatus,
+		Current:  d.Current,
 		Equal:    equal,
 		Throttle: d.Throttle,
 		Metrics:  d.Metrics,
@@ -124,7 +126,8 @@ func (c *Controller) Run(ctx, work context.Context) {
 func (c *Controller) events() cache.TypedResourceEventHandler[*v1alpha1.HelmComponent] {
 	return cache.TypedResourceEventHandlerFuncs[*v1alpha1.HelmComponent]{
 		AddFunc: func(hc *v1alpha1.HelmComponent) {
-			if !settled(hc) {
+			// There is nothing to do for nearly all of a fleet when the operator starts.
+			if !lifecycle.Succeeded(hc) {
 				c.queue.Add(keyOf(hc))
 			}
 		},
@@ -135,12 +138,6 @@ func (c *Controller) events() cache.TypedResourceEventHandler[*v1alpha1.HelmComp
 		},
 		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.HelmComponent]) { c.queue.Add(Key{gone.GetObjectName()}) },
 	}
-}
-
-// settled tells whether there is nothing to do for a component, which is so for
-// nearly all of a fleet when the operator starts.
-func settled(hc *v1alpha1.HelmComponent) bool {
-	return hc.Status.Status == v1alpha1.ComponentSuccess && !specChanged(hc)
 }
 
 func keyOf(hc *v1alpha1.HelmComponent) Key { return Key{cache.MetaObjectToName(hc)} }

@@ -41,7 +41,7 @@ type decision struct {
 // decide is the lifecycle: a pure function of the object, of what its chart
 // rendered to, and of the time.
 func decide(hc *v1alpha1.HelmComponent, r *rendered, now time.Time, p policy) decision {
-	if specChanged(hc) {
+	if lifecycle.SpecChanged(hc) {
 		return anew(hc, now, "", p)
 	}
 	name := hc.Spec.ComponentName
@@ -66,11 +66,6 @@ func decide(hc *v1alpha1.HelmComponent, r *rendered, now time.Time, p policy) de
 		}
 	}
 	return advance(hc, r, due, next, p)
-}
-
-// specChanged tells whether the spec is another than the status is about.
-func specChanged(hc *v1alpha1.HelmComponent) bool {
-	return hc.Status.ObservedGeneration != hc.Generation && (hc.Status.ObservedGeneration != 0 || hc.Generation > 1)
 }
 
 // anew starts the timeline again.

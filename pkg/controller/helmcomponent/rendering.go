@@ -11,13 +11,13 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/render"
 )
 
-// chart is what a component's render depends on; components of all Kymas share it.
-type chart struct {
-	component, location, version, namespace string
-}
-
-func chartOf(hc *v1alpha1.HelmComponent) chart {
-	return chart{hc.Spec.ComponentName, hc.Spec.ChartLocation, hc.Spec.Version, hc.Spec.Namespace}
+// Request is what to render for a component. It depends on the spec alone, so
+// that all Kymas share one render of a chart.
+func Request(spec v1alpha1.HelmComponentSpec) render.Request {
+	return render.Request{
+		Component: spec.ComponentName, ChartLocation: spec.ChartLocation, Version: spec.Version,
+		Namespace: spec.Namespace, ReleaseName: spec.ComponentName,
+	}
 }
 
 // rendering keeps renders off the workers: each runs in a goroutine of its own,
@@ -31,7 +31,7 @@ type rendering struct {
 	wake     func(Key)
 
 	mu       sync.Mutex
-	running  map[chart]*job
+	running  map[v1alpha1.HelmComponentSpec]*job
 	outcomes map[Key]outcome
 	jobs     sync.WaitGroup
 }
@@ -43,14 +43,14 @@ type job struct {
 }
 
 type outcome struct {
-	chart  chart
+	spec   v1alpha1.HelmComponentSpec
 	result rendered
 }
 
 func newRendering(r render.Renderer, c clock.WithTicker, patience time.Duration, wake func(Key)) *rendering {
 	return &rendering{
 		renderer: r, clock: c, patience: patience, wake: wake,
-		running: map[chart]*job{}, outcomes: map[Key]outcome{},
+		running: map[v1alpha1.HelmComponentSpec]*job{}, outcomes: map[Key]outcome{},
 	}
 }
 
@@ -58,8 +58,7 @@ func newRendering(r render.Renderer, c clock.WithTicker, patience time.Duration,
 // longer; the component's key is added to the queue again when it is known.
 // stop ends the render.
 func (r *rendering) get(stop context.Context, key Key, hc *v1alpha1.HelmComponent) *rendered {
-	wanted := chartOf(hc)
-	j, kept := r.join(stop, key, wanted)
+	j, kept := r.join(stop, key, hc.Spec)
 	if kept != nil {
 		return kept
 	}
@@ -77,12 +76,12 @@ func (r *rendering) get(stop context.Context, key Key, hc *v1alpha1.HelmComponen
 
 // join finds what is kept for the key, or the render that runs for the chart,
 // or starts one.
-func (r *rendering) join(stop context.Context, key Key, wanted chart) (*job, *rendered) {
+func (r *rendering) join(stop context.Context, key Key, wanted v1alpha1.HelmComponentSpec) (*job, *rendered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if kept, ok := r.outcomes[key]; ok {
 		delete(r.outcomes, key)
-		if kept.chart == wanted {
+		if kept.spec == wanted {
 			return nil, &kept.result
 		}
 	}
@@ -108,19 +107,19 @@ func (r *rendering) waitsFor(j *job, key Key) bool {
 	}
 }
 
-func (r *rendering) run(ctx context.Context, c chart, j *job) {
-	manifest, err := r.renderer.Render(ctx, render.Request{
-		Component: c.component, ChartLocation: c.location, Version: c.version,
-		Namespace: c.namespace, ReleaseName: c.component,
-	})
-	j.result = rendered{digest: manifest.Digest}
-	if err != nil {
+func (r *rendering) run(ctx context.Context, spec v1alpha1.HelmComponentSpec, j *job) {
+	manifest, err := r.renderer.Render(ctx, Request(spec))
+	switch {
+	case err == nil:
+		j.result = rendered{digest: manifest.Digest}
+	case !render.InProgress(err):
+		// One that was given up in a shutdown says nothing about the chart.
 		j.result = rendered{reason: render.Reason(err)}
 	}
 	r.mu.Lock()
-	delete(r.running, c)
+	delete(r.running, spec)
 	for key := range j.waiting {
-		r.outcomes[key] = outcome{c, j.result}
+		r.outcomes[key] = outcome{spec, j.result}
 	}
 	close(j.done)
 	r.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
+
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 )
 
 // All components that want one chart wait for one render, and each is woken.
@@ -43,8 +45,8 @@ func TestOneRenderForAllThatWait(t *testing.T) {
 func TestOutcomeOfAnotherChartIsDropped(t *testing.T) {
 	f := newFixture(t)
 	r := newRendering(f.charts, f.clock, 0, func(Key) {})
-	r.outcomes[keyIstio] = outcome{chart{component: "istio", version: "old"}, rendered{digest: "old"}}
-	_, kept := r.join(t.Context(), keyIstio, chartOf(component()))
+	r.outcomes[keyIstio] = outcome{v1alpha1.HelmComponentSpec{ComponentName: "istio", Version: "old"}, rendered{digest: "old"}}
+	_, kept := r.join(t.Context(), keyIstio, component().Spec)
 	r.wait()
 	if kept != nil {
 		t.Errorf("kept = %+v", kept)

@@ -77,6 +77,7 @@ func newFixture(t *testing.T, hcs ...*v1alpha1.HelmComponent) *fixture {
 			f.statuses = append(f.statuses, body.Status)
 			return "100", nil
 		},
+		Current: func(context.Context, cache.ObjectName) (metav1.Object, error) { return nil, f.putError },
 	}, Options{
 		Workers: 1, Retry: queue.Retry{BaseDelay: time.Second, MaxDelay: time.Minute, QPS: 10, Burst: 10},
 		Timeline: lifecycle.Timeline{Unit: time.Second}, Coalesce: true,

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
@@ -16,10 +17,12 @@ type children struct {
 
 	mu      sync.Mutex
 	deleted map[types.UID]struct{}
+	// awaited are names that others hold, each with the Kyma that needs it.
+	awaited map[cache.ObjectName]Key
 }
 
 func newChildren() *children {
-	return &children{writes: commit.NewTracker(), deleted: map[types.UID]struct{}{}}
+	return &children{writes: commit.NewTracker(), deleted: map[types.UID]struct{}{}, awaited: map[cache.ObjectName]Key{}}
 }
 
 func (c *children) wasDeleted(hc *v1alpha1.HelmComponent) bool {
@@ -39,4 +42,20 @@ func (c *children) forget(uid types.UID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.deleted, uid)
+}
+
+// await remembers that a Kyma needs a name that another object holds.
+func (c *children) await(name cache.ObjectName, key Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awaited[name] = key
+}
+
+// freed returns the Kyma that needs the name of an object that is gone.
+func (c *children) freed(name cache.ObjectName) (Key, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key, ok := c.awaited[name]
+	delete(c.awaited, name)
+	return key, ok
 }

@@ -72,6 +72,7 @@ type Recorder interface {
 type Dependencies struct {
 	Client     inventory.HelmComponentsGetter
 	PutStatus  commit.Put[v1alpha1.KymaStatus]
+	Current    commit.Current
 	Kymas      *informers.Kymas
 	Components *informers.HelmComponents
 	Throttle   *throttle.Throttle
@@ -105,6 +106,7 @@ func New(d Dependencies, o Options) (*Controller, error) {
 	c.status = commit.New(commit.Config[v1alpha1.KymaStatus]{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Kyma"},
 		Put:      d.PutStatus,
+		Current:  d.Current,
 		Equal:    equalStatus,
 		Throttle: d.Throttle,
 		Metrics:  d.Metrics,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/informers"
+	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 )
 
 func (c *Controller) kymaEvents() cache.TypedResourceEventHandler[*v1alpha1.Kyma] {
@@ -37,6 +38,9 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 		},
 		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.HelmComponent]) {
 			c.children.writes.Forget(gone.GetObjectName())
+			if waiting, ok := c.children.freed(gone.GetObjectName()); ok {
+				c.queue.Add(waiting)
+			}
 			if hc := gone.OptionalObj; hc != nil {
 				c.children.forget(hc.UID)
 				c.enqueueOwner(hc)
@@ -47,9 +51,8 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 
 // concernsOwner tells whether a change can change the owner's status or plan.
 func concernsOwner(old, hc *v1alpha1.HelmComponent) bool {
-	succeeded := func(hc *v1alpha1.HelmComponent) bool { return hc.Status.Status == v1alpha1.ComponentSuccess }
 	return old.UID != hc.UID ||
-		succeeded(old) != succeeded(hc) ||
+		lifecycle.Succeeded(old) != lifecycle.Succeeded(hc) ||
 		old.Status.Message != hc.Status.Message ||
 		old.Spec != hc.Spec ||
 		informers.LabelsDrifted(old) != informers.LabelsDrifted(hc) ||
@@ -79,7 +82,7 @@ func (c *Controller) allSucceeded(hc *v1alpha1.HelmComponent) bool {
 		return false
 	}
 	for _, sibling := range owned {
-		if sibling.Status.Status != v1alpha1.ComponentSuccess {
+		if !lifecycle.Succeeded(sibling) {
 			return false
 		}
 	}

@@ -21,6 +21,7 @@ func TestComponentEvents(t *testing.T) {
 	}{
 		"a step on the way":         {func(hc *v1alpha1.HelmComponent) { hc.Status.Status = v1alpha1.ComponentFailing }, istio, 0, 0},
 		"success, others to come":   {succeeded, istio, 0, 1},
+		"its spec is another":       {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version, hc.Generation = "9", 2 }, istio, 0, 1},
 		"success of the last one":   {succeeded, childOf(ky, "istio", succeeded), 1, 1},
 		"a message":                 {failingWith("no chart"), istio, 0, 1},
 		"somebody changed its spec": {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version = "9" }, istio, 0, 1},
@@ -98,5 +99,19 @@ func TestDeadlines(t *testing.T) {
 				t.Errorf("deadline = %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// A Kyma that waits for a name learns at once when it is free.
+func TestFreedNamesWakeWhoeverWaits(t *testing.T) {
+	foreign := &v1alpha1.HelmComponent{}
+	foreign.Namespace, foreign.Name = "ns", "pb-ory"
+	f := newFixture(t, kymaOf("ory"), foreign)
+	if _, err := f.Controller.sync(t.Context(), keyPB); err == nil {
+		t.Fatal("no error while the name is taken")
+	}
+	f.componentEvents().OnDelete(cache.DeletedObject[*v1alpha1.HelmComponent]{OptionalObj: foreign})
+	if f.queue.Len() != 1 {
+		t.Error("the Kyma that waits for the name was not woken")
 	}
 }

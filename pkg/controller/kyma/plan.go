@@ -83,11 +83,11 @@ func makePlan(ky *v1alpha1.Kyma, v view, timeline lifecycle.Timeline) plan {
 }
 
 func drifted(hc *v1alpha1.HelmComponent, module v1alpha1.KymaComponent) bool {
-	return hc.Spec != componentSpec(module) || informers.LabelsDrifted(hc)
+	return hc.Spec != ComponentSpec(module) || informers.LabelsDrifted(hc)
 }
 
-// componentSpec is the spec of a module's component.
-func componentSpec(module v1alpha1.KymaComponent) v1alpha1.HelmComponentSpec {
+// ComponentSpec is the spec of a module's component.
+func ComponentSpec(module v1alpha1.KymaComponent) v1alpha1.HelmComponentSpec {
 	namespace := module.Namespace
 	if namespace == "" {
 		namespace = v1alpha1.DefaultNamespace
@@ -108,7 +108,7 @@ func newComponent(ky *v1alpha1.Kyma, module v1alpha1.KymaComponent) *v1alpha1.He
 				*metav1.NewControllerRef(ky, schema.GroupVersion(v1alpha1.GroupVersion).WithKind("Kyma")),
 			},
 		},
-		Spec: componentSpec(module),
+		Spec: ComponentSpec(module),
 	}
 }
 

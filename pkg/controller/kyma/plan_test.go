@@ -181,7 +181,7 @@ func TestNewComponentCopiesEveryFieldOfItsModule(t *testing.T) {
 	if owner == nil || owner.UID != "kyma-uid" || owner.BlockOwnerDeletion == nil || !*owner.BlockOwnerDeletion {
 		t.Errorf("owner = %+v", owner)
 	}
-	if got := componentSpec(v1alpha1.KymaComponent{Name: "ory"}).Namespace; got != v1alpha1.DefaultNamespace {
+	if got := ComponentSpec(v1alpha1.KymaComponent{Name: "ory"}).Namespace; got != v1alpha1.DefaultNamespace {
 		t.Errorf("default namespace = %q", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 )
 
 // Reasons of the Ready condition.
@@ -56,7 +57,7 @@ func statusOf(ky *v1alpha1.Kyma, p plan, problem error, now time.Time) v1alpha1.
 	var waiting, failing []string
 	for _, module := range ky.Spec.Components {
 		hc := p.present[module.Name]
-		if hc == nil || hc.Status.Status != v1alpha1.ComponentSuccess {
+		if hc == nil || !lifecycle.Succeeded(hc) {
 			waiting = append(waiting, module.Name)
 		}
 		if hc != nil && hc.Status.Message != "" {

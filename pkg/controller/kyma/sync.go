@@ -89,6 +89,9 @@ func (c *Controller) apply(ctx context.Context, ky *v1alpha1.Kyma, p plan) (left
 		group.Go(func() error { return c.remove(ctx, hc) })
 	}
 	err = group.Wait()
+	for _, name := range p.taken {
+		c.children.await(cache.ObjectName{Namespace: ky.Namespace, Name: name}, keyOf(ky))
+	}
 	if err == nil && len(p.taken) > 0 {
 		err = &refusal{reasonNameTaken, "held by objects that this Kyma does not own: " + strings.Join(p.taken, ", ")}
 	}
@@ -130,7 +133,7 @@ func (c *Controller) correct(ctx context.Context, d drift) error {
 // correction is the merge patch that gives a component its module's spec and
 // its labels, as long as nobody else has changed it since it was looked at.
 func correction(hc *v1alpha1.HelmComponent, module v1alpha1.KymaComponent) ([]byte, error) {
-	spec := componentSpec(module)
+	spec := ComponentSpec(module)
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{
 			"uid":             hc.UID,
@@ -222,7 +225,7 @@ func (c *Controller) commit(ctx context.Context, ky *v1alpha1.Kyma, p plan, prob
 func (c *Controller) latest(ky *v1alpha1.Kyma, p plan) time.Time {
 	latest := ky.CreationTimestamp.Time
 	for _, hc := range p.present {
-		if hc.Status.Status != v1alpha1.ComponentSuccess {
+		if !lifecycle.Succeeded(hc) {
 			continue
 		}
 		if at := lifecycle.Origin(hc).Add(c.options.Timeline.Duration(hc.Spec.ComponentName)); at.After(latest) {

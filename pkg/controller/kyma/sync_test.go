@@ -59,6 +59,7 @@ func newFixture(t *testing.T, ky *v1alpha1.Kyma, children ...*v1alpha1.HelmCompo
 		Client: f.client.InventoryV1alpha1(), PutStatus: f.putStatus, Kymas: kymas, Components: components,
 		Throttle: throttle.New(throttle.Options{QPS: -1, MaxInFlight: 8, Clock: f.clock}),
 		Clock:    f.clock, Metrics: noMetrics{}, Recorder: f,
+		Current: func(context.Context, cache.ObjectName) (metav1.Object, error) { return nil, f.putError },
 	}, Options{Workers: 1, Retry: queue.Retry{BaseDelay: time.Second, MaxDelay: time.Minute, QPS: 10, Burst: 10}, Timeline: timeline})
 	if err != nil {
 		t.Fatal(err)

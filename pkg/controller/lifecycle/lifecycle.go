@@ -95,3 +95,15 @@ func Origin(hc *v1alpha1.HelmComponent) time.Time {
 	}
 	return hc.CreationTimestamp.Time
 }
+
+// SpecChanged tells whether the spec is another than the status is about, so
+// that the timeline has to start anew.
+func SpecChanged(hc *v1alpha1.HelmComponent) bool {
+	observed := hc.Status.ObservedGeneration
+	return observed != hc.Generation && (observed != 0 || hc.Generation > 1)
+}
+
+// Succeeded tells whether a component is success with the spec that it has.
+func Succeeded(hc *v1alpha1.HelmComponent) bool {
+	return hc.Status.Status == v1alpha1.ComponentSuccess && !SpecChanged(hc)
+}

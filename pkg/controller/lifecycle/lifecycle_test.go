@@ -79,3 +79,28 @@ func TestRankAndNext(t *testing.T) {
 		t.Error("success is the end")
 	}
 }
+
+func TestSucceeded(t *testing.T) {
+	tests := map[string]struct {
+		state                v1alpha1.ComponentState
+		generation, observed int64
+		changed, succeeded   bool
+	}{
+		"new":                         {v1alpha1.ComponentPending, 1, 0, false, false},
+		"changed before any status":   {v1alpha1.ComponentPending, 2, 0, true, false},
+		"on its way":                  {v1alpha1.ComponentFailing, 1, 1, false, false},
+		"success":                     {v1alpha1.ComponentSuccess, 1, 1, false, true},
+		"success of an older spec":    {v1alpha1.ComponentSuccess, 2, 1, true, false},
+		"success of the prototype":    {v1alpha1.ComponentSuccess, 1, 0, false, true},
+		"success of the changed spec": {v1alpha1.ComponentSuccess, 2, 2, false, true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			hc := &v1alpha1.HelmComponent{}
+			hc.Status.Status, hc.Generation, hc.Status.ObservedGeneration = tc.state, tc.generation, tc.observed
+			if SpecChanged(hc) != tc.changed || Succeeded(hc) != tc.succeeded {
+				t.Errorf("changed %t, succeeded %t; want %t, %t", SpecChanged(hc), Succeeded(hc), tc.changed, tc.succeeded)
+			}
+		})
+	}
+}
