@@ -238,7 +238,7 @@ func (p *prometheus) wantData(t *testing.T, expr string, labels []string) {
 		if now, err = p.query(ctx, expr); ctx.Err() == nil {
 			result = now
 		}
-		return err != nil || empty || len(result) > 0, nil
+		return empty || len(result) > 0, err
 	})
 	if err != nil {
 		t.Errorf("%s\ndoes not evaluate: %v", expr, err)
