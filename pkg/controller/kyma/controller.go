@@ -89,7 +89,7 @@ type Dependencies struct {
 // +kubebuilder:rbac:groups=inventory.kyma-project.io,resources=kymas/status,verbs=update
 // +kubebuilder:rbac:groups=inventory.kyma-project.io,resources=kymas/finalizers,verbs=update
 // +kubebuilder:rbac:groups=inventory.kyma-project.io,resources=helmcomponents,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Controller drives Kymas.
 type Controller struct {
