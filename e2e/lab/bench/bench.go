@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -129,9 +130,7 @@ func sampleEvery(o Options) time.Duration {
 
 func (b *Bench) pids() map[string]int {
 	out := map[string]int{sampler.Lab: sampler.Self()}
-	for name, pid := range b.place.PIDs() {
-		out[name] = pid
-	}
+	maps.Copy(out, b.place.PIDs())
 	if b.operator != nil {
 		if pid := b.operator.PID(); pid != 0 {
 			out[sampler.Operator] = pid

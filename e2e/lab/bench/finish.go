@@ -25,7 +25,7 @@ func (b *Bench) list(ctx context.Context) (*history.Final, error) {
 		var kymas v1alpha1.KymaList
 		var components v1alpha1.HelmComponentList
 		for resource, into := range map[string]any{"kymas": &kymas, "helmcomponents": &components} {
-			path := "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + ns + "/" + resource
+			path := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + ns + "/" + resource
 			data, err := b.place.Client.Get().AbsPath(path).Do(ctx).Raw()
 			if err != nil {
 				return nil, fmt.Errorf("list %s in %s: %w", resource, ns, err)
@@ -67,7 +67,7 @@ func (b *Bench) finish(ctx context.Context) (*report.Report, error) {
 	})
 	r.SLIs = append(r.SLIs, validity...)
 	r.Verdict, r.ExitCode, r.Reasons = v.Code.String(), int(v.Code), append([]string{}, v.Reasons()...)
-	r.Warnings = append(b.warnings, b.sampler.Problems()...)
+	r.Warnings = slices.Concat(b.warnings, b.sampler.Problems())
 	r.FinishedAt = b.clock.Now()
 	return r, nil
 }
@@ -140,22 +140,21 @@ func (b *Bench) needed() float64 {
 	return measure.WritesNeeded(b.options.Total(), len(b.options.Modules), b.options.Coalescing())
 }
 
-// rateLimit is the number of writes a second that are possible: what the probe
-// reached, or the operator's own budget where that is less.
-func (b *Bench) rateLimit() *float64 {
-	var limit *float64
+// writing is the least time that the writes of the run take: all of them at the
+// capacity that was probed, or the operator's own at its budget.
+func (b *Bench) writing() time.Duration {
+	var least time.Duration
 	if b.capacity != nil {
-		limit = &b.capacity.Capacity
+		least = measure.Floor(0, b.needed(), &b.capacity.Capacity)
 	}
-	if budget := b.options.Budget(); budget != nil && !math.IsInf(*budget, 1) && (limit == nil || *budget < *limit) {
-		limit = budget
+	if qps, burst := b.options.Budget(); !math.IsInf(qps, 1) {
+		own := b.needed() - float64(b.options.Total()) - burst
+		least = max(least, measure.Floor(0, own, &qps))
 	}
-	return limit
+	return least
 }
 
-func (b *Bench) floor() time.Duration {
-	return measure.Floor(b.options.Ideal(), b.needed(), b.rateLimit())
-}
+func (b *Bench) floor() time.Duration { return max(b.options.Ideal(), b.writing()) }
 
 func (b *Bench) floorReport(span time.Duration) report.Floor {
 	floor := b.floor()
@@ -174,12 +173,12 @@ func (b *Bench) floorReport(span time.Duration) report.Floor {
 // outOfReach says why not every Kyma can take the ideal time: the writes that
 // are needed take longer than the sends and one ideal time together.
 func (b *Bench) outOfReach(span time.Duration) string {
-	limit, room := b.rateLimit(), b.options.Ideal()
+	room := b.options.Ideal()
 	if b.options.Scenario == Rate {
 		room += span
 	}
-	if least := measure.Floor(0, b.needed(), limit); least > room {
-		return fmt.Sprintf("%.0f writes take %.1f s at %.0f a second, there are %.1f s", b.needed(), least.Seconds(), *limit, room.Seconds())
+	if least := b.writing(); least > room {
+		return fmt.Sprintf("%.0f writes take at least %.1f s here, there are %.1f s", b.needed(), least.Seconds(), room.Seconds())
 	}
 	return ""
 }

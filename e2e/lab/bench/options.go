@@ -68,21 +68,26 @@ func (o Options) Coalescing() bool {
 	return !ok || v != "false"
 }
 
-// Budget is the operator's own limit of requests a second; infinite for none,
-// and unknown (nil) where the flag is not among the arguments.
-func (o Options) Budget() *float64 {
-	v, ok := o.flag("kube-api-qps")
-	if !ok {
-		return nil
-	}
-	qps, err := strconv.ParseFloat(v, 64)
-	if err != nil {
-		return nil
-	}
+// Budget is the operator's own limit of requests: how many a second, infinite
+// for no limit, and how many at once. The defaults are those of its flags.
+func (o Options) Budget() (qps, burst float64) {
+	qps, burst = o.number("kube-api-qps", 150), o.number("kube-api-burst", 150)
 	if qps < 0 {
-		qps = math.Inf(1)
+		return math.Inf(1), 0
 	}
-	return &qps
+	return qps, burst
+}
+
+func (o Options) number(flag string, otherwise float64) float64 {
+	text, ok := o.flag(flag)
+	if !ok {
+		return otherwise
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return otherwise
+	}
+	return v
 }
 
 // flag returns the last value of a flag among the operator's arguments.

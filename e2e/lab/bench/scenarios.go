@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/kyma-incubator/kymactl/e2e/lab/generator"
 	"github.com/kyma-incubator/kymactl/e2e/lab/history"
 	"github.com/kyma-incubator/kymactl/e2e/lab/invariant"
@@ -116,7 +114,7 @@ func (b *Bench) batches(ctx context.Context) error {
 		if err := b.converge(ctx, b.want-(b.options.Batches-1-i)*b.options.Kymas); err != nil || !b.converged {
 			return err
 		}
-		b.check(fmt.Sprintf("batch %d, send to success", i+1), "s", ptr.To(b.clock.Since(begun).Seconds()), nil)
+		b.check(fmt.Sprintf("batch %d, send to success", i+1), "s", new(b.clock.Since(begun).Seconds()), nil)
 	}
 	return nil
 }
@@ -144,15 +142,15 @@ func (b *Bench) restart(ctx context.Context) error {
 			return err
 		}
 		after := b.sampler.Mark(ctx, "restart-end")
-		b.check("ready after a restart", "s", ptr.To(ready.Sub(stopped).Seconds()), nil)
+		b.check("ready after a restart", "s", new(ready.Sub(stopped).Seconds()), nil)
 		if ok {
-			b.check("idle after a restart", "s", ptr.To(idle.Sub(stopped).Seconds()), nil)
+			b.check("idle after a restart", "s", new(idle.Sub(stopped).Seconds()), nil)
 		}
 		writes, _ := measure.OperatorWrites(after, before)
 		if b.place.API == nil {
 			writes = after.Operator.Sum("rest_client_requests_total", sampler.Labels{"method": "POST|PUT|PATCH|DELETE"})
 		}
-		b.check("writes after a restart", "", writes, ptr.To(0.0))
+		b.check("writes after a restart", "", writes, new(0.0))
 		b.check("peak memory after a restart", "MB", b.peakMB(after), nil)
 		return nil
 	})
@@ -160,7 +158,7 @@ func (b *Bench) restart(ctx context.Context) error {
 
 func (b *Bench) peakMB(s sampler.Sample) *float64 {
 	if p, ok := s.Procs[sampler.Operator]; ok {
-		return ptr.To(float64(p.PeakRSS) / 1e6)
+		return new(float64(p.PeakRSS) / 1e6)
 	}
 	return nil
 }
@@ -215,7 +213,7 @@ func (b *Bench) resync(ctx context.Context) error {
 		}
 		after := b.sampler.Mark(ctx, "resync-end")
 		writes, _ := measure.OperatorWrites(after, before)
-		b.check("writes in two resyncs", "", writes, ptr.To(0.0))
+		b.check("writes in two resyncs", "", writes, new(0.0))
 		var deepest *float64
 		for _, s := range b.sampler.Samples() {
 			if d := measure.QueueDepth(s); d != nil && !s.At.Before(before.At) && (deepest == nil || *d > *deepest) {

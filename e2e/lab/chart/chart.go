@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -123,15 +124,15 @@ func Stacked(c Chart) (string, error) {
 			above[i] = below[i] + s.Y[i]
 			outline = append(outline, plotter.XY{X: s.X[i], Y: above[i]})
 		}
-		for i := len(s.X) - 1; i >= 0; i-- {
-			outline = append(outline, plotter.XY{X: s.X[i], Y: below[i]})
+		for i, v := range slices.Backward(s.X) {
+			outline = append(outline, plotter.XY{X: v, Y: below[i]})
 		}
 		if len(outline) > 0 {
 			area, err := plotter.NewPolygon(outline)
 			if err != nil {
 				return "", fmt.Errorf("draw %s: %w", c.Title, err)
 			}
-			area.Color, area.LineStyle.Width = palette[s.Color], 0
+			area.Color, area.Width = palette[s.Color], 0
 			p.Add(area)
 		}
 		below = above
@@ -210,18 +211,18 @@ func style(p *plot.Plot) {
 	ink := palette[Ink]
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Color = palette[Grid]
-		axis.LineStyle.Color, axis.LineStyle.Width = palette[Grid], 0.8
+		axis.Color, axis.Width = palette[Grid], 0.8
 		axis.Label.TextStyle.Color = ink
 		axis.Label.TextStyle.Font.Size = 10.5
 		axis.Label.Padding = 3
 		axis.Tick.Label.Color = ink
 		axis.Tick.Label.Font.Size = 10.5
 		axis.Tick.Length = 0
-		axis.Tick.LineStyle.Width = 0
+		axis.Tick.Width = 0
 		axis.Padding = 3
 		axis.Tick.Marker = ticks{}
 	}
-	p.Y.LineStyle.Width = 0
+	p.Y.Width = 0
 }
 
 func add(p *plot.Plot, s Series) error {
@@ -251,7 +252,7 @@ func add(p *plot.Plot, s Series) error {
 		if err != nil {
 			return err
 		}
-		area.Color, area.LineStyle.Width = palette[Tint], 0
+		area.Color, area.Width = palette[Tint], 0
 		p.Add(area)
 	}
 	p.Add(line)

@@ -20,82 +20,87 @@ type finding struct {
 	say          func(rows []report.Experiment) string
 }
 
-// Names of the variants, by which the verdicts refer to them.
-const (
-	longResync = "10h"
-	noLimit    = "-1"
-)
-
 // all are the five findings. brokenCharts is a directory in which every chart
 // fails; ideal is the time of one Kyma.
 func all(brokenCharts string, ideal time.Duration) []finding {
-	qps := func(value string) Variant {
-		args := []string{"--kube-api-qps=" + value}
-		if value != noLimit {
-			burst := map[string]string{"20": "30", "150": "150"}[value]
-			args = append(args, "--kube-api-burst="+burst)
-			return Variant{Name: value + "/" + burst, Args: args}
-		}
-		return Variant{Name: "no limit", Args: args}
+	return []finding{clientQPS(), retryLimiter(brokenCharts, ideal), resyncPeriod(), statusDedup(), renderCache()}
+}
+
+func clientQPS() finding {
+	limit := func(qps, burst string) Variant {
+		return Variant{Name: qps + "/" + burst, Args: []string{"--kube-api-qps=" + qps, "--kube-api-burst=" + burst}}
 	}
+	return finding{
+		"client-qps", "Client QPS: 20/30, 150/150 or none?",
+		[]Variant{limit("20", "30"), limit("150", "150"), {Name: "no limit", Args: []string{"--kube-api-qps=-1"}}},
+		[]string{Makespan, OverFloor, Stretch, Lateness, QueueWait, Writes, CPU, APICPU},
+		func(r []report.Experiment) string {
+			return fmt.Sprintf("A limit of 20 takes %s, 150 takes %s, none %s.", show(r[0], Makespan, "s"), show(r[1], Makespan, "s"), show(r[2], Makespan, "s"))
+		},
+	}
+}
+
+func retryLimiter(brokenCharts string, ideal time.Duration) finding {
 	stuck := func(o *bench.Options) { o.Stuck = max(ideal, 10*time.Second) }
-	resting := func(o *bench.Options) { o.AtRest = AtRest }
-	short := AtRest / 2
-	periods := func(d string) []string {
-		return []string{"--kyma-resync-period=" + d, "--helmcomponent-resync-period=" + d}
+	base := func(delay string) Variant {
+		return Variant{Name: delay, Args: []string{"--charts=" + brokenCharts, "--retry-base-delay=" + delay}, Change: stuck}
 	}
-	return []finding{
-		{
-			"client-qps", "Client QPS: 20/30, 150/150 or none?", []Variant{qps("20"), qps("150"), qps(noLimit)},
-			[]string{Makespan, OverFloor, Stretch, Lateness, QueueWait, Writes, CPU, APICPU},
-			func(r []report.Experiment) string {
-				return fmt.Sprintf("A limit of 20 takes %s, 150 takes %s, none %s.", show(r[0], Makespan, "s"), show(r[1], Makespan, "s"), show(r[2], Makespan, "s"))
-			},
+	return finding{
+		"retry-limiter", "Retry after 5 ms or after 1 s, with a chart that fails?", []Variant{base("5ms"), base("1s")},
+		[]string{Retries, Reconciles, CPU, APICPU, RSS},
+		func(r []report.Experiment) string {
+			return fmt.Sprintf("5 ms costs %s and %s of CPU, 1 s %s and %s; neither brings a Kyma forward.",
+				show(r[0], Retries, "retries"), show(r[0], CPU, "s"), show(r[1], Retries, "retries"), show(r[1], CPU, "s"))
 		},
-		{
-			"retry-limiter", "Retry after 5 ms or after 1 s, with a chart that fails?", []Variant{
-				{Name: "5ms", Args: []string{"--charts=" + brokenCharts, "--retry-base-delay=5ms"}, Change: stuck},
-				{Name: "1s", Args: []string{"--charts=" + brokenCharts, "--retry-base-delay=1s"}, Change: stuck},
-			},
-			[]string{Reconciles, Retries, CPU, APICPU, RSS},
-			func(r []report.Experiment) string {
-				return fmt.Sprintf("5 ms costs %s and %s of CPU, 1 s %s and %s; neither brings a Kyma forward.",
-					show(r[0], Retries, "retries"), show(r[0], CPU, "s"), show(r[1], Retries, "retries"), show(r[1], CPU, "s"))
-			},
+	}
+}
+
+// shortResync is so short that every object is looked at twice at rest.
+const shortResync = AtRest / 2
+
+func resting(o *bench.Options) { o.AtRest = AtRest }
+
+func periods(d string) []string {
+	return []string{"--kyma-resync-period=" + d, "--helmcomponent-resync-period=" + d}
+}
+
+func resyncPeriod() finding {
+	every := func(d string) Variant { return Variant{Name: d, Args: periods(d), Change: resting} }
+	return finding{
+		"resync-period", fmt.Sprintf("Resync every %s or every 10 h?", shortResync), []Variant{every(shortResync.String()), every("10h")},
+		[]string{RestRecs, RestWrites, RestCPU, Makespan},
+		func(r []report.Experiment) string {
+			return fmt.Sprintf("In %s of rest: %s, %s and %s of CPU, against %s, %s and %s.", AtRest,
+				show(r[0], RestRecs, "reconciles"), show(r[0], RestWrites, "writes"), show(r[0], RestCPU, "s"),
+				show(r[1], RestRecs, "reconciles"), show(r[1], RestWrites, "writes"), show(r[1], RestCPU, "s"))
 		},
-		{
-			"resync-period", fmt.Sprintf("Resync every %s or every 10 h?", short), []Variant{
-				{Name: short.String(), Args: periods(short.String()), Change: resting},
-				{Name: longResync, Args: periods(longResync), Change: resting},
-			},
-			[]string{RestRecs, RestWrites, RestCPU, Makespan},
-			func(r []report.Experiment) string {
-				return fmt.Sprintf("In %s of rest: %s, %s and %s of CPU, against %s, %s and %s.", AtRest,
-					show(r[0], RestRecs, "reconciles"), show(r[0], RestWrites, "writes"), show(r[0], RestCPU, "s"),
-					show(r[1], RestRecs, "reconciles"), show(r[1], RestWrites, "writes"), show(r[1], RestCPU, "s"))
-			},
+	}
+}
+
+func statusDedup() finding {
+	dedup := func(name, value string) Variant {
+		return Variant{Name: name, Args: append(periods(shortResync.String()), "--status-dedup="+value), Change: resting}
+	}
+	return finding{
+		"status-dedup", "Write a status only when it differs?", []Variant{dedup("dedup off", "false"), dedup("dedup on", "true")},
+		[]string{Writes, RestWrites, Makespan, APICPU, CPU},
+		func(r []report.Experiment) string {
+			return fmt.Sprintf("Without: %s per Kyma and %s more in %s of rest; with: %s and %s.",
+				show(r[0], Writes, "writes"), show(r[0], RestWrites, ""), AtRest, show(r[1], Writes, ""), show(r[1], RestWrites, ""))
 		},
-		{
-			"status-dedup", "Write a status only when it differs?", []Variant{
-				{Name: "dedup off", Args: append([]string{"--status-dedup=false"}, periods(short.String())...), Change: resting},
-				{Name: "dedup on", Args: append([]string{"--status-dedup=true"}, periods(short.String())...), Change: resting},
-			},
-			[]string{Writes, RestWrites, Makespan, APICPU, CPU},
-			func(r []report.Experiment) string {
-				return fmt.Sprintf("Without: %s per Kyma and %s more in %s of rest; with: %s and %s.",
-					show(r[0], Writes, "writes"), show(r[0], RestWrites, ""), AtRest, show(r[1], Writes, ""), show(r[1], RestWrites, ""))
-			},
-		},
-		{
-			"render-cache", "Keep rendered charts?", []Variant{
-				{Name: "cache off", Args: []string{"--render-cache=false"}},
-				{Name: "cache on", Args: []string{"--render-cache=true"}},
-			},
-			[]string{CPU, RSS, Makespan, Lateness, CacheHits},
-			func(r []report.Experiment) string {
-				return fmt.Sprintf("Without a cache %s of CPU and %s at the peak, with it %s and %s.",
-					show(r[0], CPU, "s"), show(r[0], RSS, "MB"), show(r[1], CPU, "s"), show(r[1], RSS, "MB"))
-			},
+	}
+}
+
+func renderCache() finding {
+	cache := func(name, value string) Variant {
+		return Variant{Name: name, Args: []string{"--render-cache=" + value}}
+	}
+	return finding{
+		"render-cache", "Keep rendered charts?", []Variant{cache("cache off", "false"), cache("cache on", "true")},
+		[]string{CPU, RSS, Makespan, Lateness, CacheHits},
+		func(r []report.Experiment) string {
+			return fmt.Sprintf("Without a cache %s of CPU and %s at the peak, with it %s and %s.",
+				show(r[0], CPU, "s"), show(r[0], RSS, "MB"), show(r[1], CPU, "s"), show(r[1], RSS, "MB"))
 		},
 	}
 }
@@ -140,7 +145,7 @@ func Findings(ctx context.Context, run Runner, dir string, modules []string, ide
 			}
 			c.add(v, r)
 			if ctx.Err() != nil {
-				return c.finish("findings"), nil
+				return c.finish("findings"), nil //nolint:nilerr // an interrupt leaves what there is
 			}
 		}
 		rows := c.report.Experiments[from:]

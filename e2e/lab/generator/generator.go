@@ -145,7 +145,7 @@ func (g *Generator) Refused(ctx context.Context, ref history.Ref, modules []v1al
 
 func encode(ref history.Ref, modules []v1alpha1.KymaComponent) ([]byte, error) {
 	body, err := json.Marshal(map[string]any{
-		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "Kyma",
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Kyma",
 		"metadata": map[string]any{"namespace": ref.Namespace, "name": ref.Name},
 		"spec":     v1alpha1.KymaSpec{Components: modules},
 	})
@@ -210,10 +210,13 @@ func (g *Generator) noteSend(sent time.Time, late time.Duration) {
 	g.last = sent
 }
 
-// Acked counts the acknowledged creates, Failed the refused ones, Writes all
-// requests that were sent.
-func (g *Generator) Acked() int  { return int(g.acked.Load()) }
+// Acked counts the acknowledged creates.
+func (g *Generator) Acked() int { return int(g.acked.Load()) }
+
+// Failed counts the creates that were refused.
 func (g *Generator) Failed() int { return int(g.failed.Load()) }
+
+// Writes counts all requests that were sent.
 func (g *Generator) Writes() int { return int(g.writes.Load()) }
 
 // Sends returns when the first and the last create left, and how late they were.
@@ -224,7 +227,7 @@ func (g *Generator) Sends() (first, last time.Time, delay *stats.Summary) {
 }
 
 func path(namespace, name string) string {
-	p := "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + namespace + "/kymas"
+	p := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + namespace + "/kymas"
 	if name != "" {
 		p += "/" + name
 	}

@@ -78,7 +78,7 @@ func TestARateIsOpenLoop(t *testing.T) {
 	release := make(chan struct{})
 	var arrived sync.WaitGroup
 	arrived.Add(3)
-	client := apifake.Client(t, func(w http.ResponseWriter, r *http.Request) {
+	client := apifake.Client(t, func(w http.ResponseWriter, _ *http.Request) {
 		arrived.Done()
 		<-release
 		_, _ = w.Write([]byte(`{"metadata":{"uid":"u","resourceVersion":"1"}}`))

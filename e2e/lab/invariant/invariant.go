@@ -133,10 +133,10 @@ func All(in Input) []Result {
 func Worst(results []Result) Status {
 	worst := Pass
 	for _, r := range results {
-		switch {
-		case r.Status == Fail:
+		switch r.Status {
+		case Fail:
 			return Fail
-		case r.Status == Unverified:
+		case Unverified:
 			worst = Unverified
 		}
 	}

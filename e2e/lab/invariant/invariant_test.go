@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"github.com/kyma-incubator/kymactl/e2e/lab/history"
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
@@ -39,8 +38,8 @@ func goodRun() Input {
 	return Input{
 		History: h, Final: final, Timeline: lifecycle.Timeline{Unit: time.Second},
 		Converged: true, GCGrace: 10 * time.Second, Early: time.Second,
-		Settle:    &Settle{Wanted: time.Minute, Lasted: time.Minute, Writes: ptr.To(0.0), QueueDepth: ptr.To(0.0)},
-		Process:   &Process{Starts: 2, Injected: 2, LogRead: true, GoroutinesBefore: ptr.To(50.0), GoroutinesAfter: ptr.To(52.0), HeapBefore: ptr.To(5e6), HeapAfter: ptr.To(5e6)},
+		Settle:    &Settle{Wanted: time.Minute, Lasted: time.Minute, Writes: new(0.0), QueueDepth: new(0.0)},
+		Process:   &Process{Starts: 2, Injected: 2, LogRead: true, GoroutinesBefore: new(50.0), GoroutinesAfter: new(52.0), HeapBefore: new(5e6), HeapAfter: new(5e6)},
 		Poison:    &Poison{ControlP99: 10 * time.Second, PoisonedP99: 10 * time.Second},
 		Reference: &Reference{Faults: 1, Masked: reference},
 	}
@@ -64,7 +63,7 @@ func addKyma(h *history.History, final *history.Final, name string, rv uint64) {
 		hc := v1alpha1.HelmComponent{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: ns, Name: name + "-" + module, UID: types.UID("uid-" + name + "-" + module),
-				OwnerReferences: []metav1.OwnerReference{{Kind: "Kyma", Name: name, UID: uid, Controller: ptr.To(true)}},
+				OwnerReferences: []metav1.OwnerReference{{Kind: "Kyma", Name: name, UID: uid, Controller: new(true)}},
 				Labels:          map[string]string{v1alpha1.LabelKyma: name},
 			},
 			Spec:   v1alpha1.HelmComponentSpec{ComponentName: module, Namespace: v1alpha1.DefaultNamespace},
@@ -163,15 +162,15 @@ func TestViolations(t *testing.T) {
 		"I5 waitingFor is wrong":          {"I5", func(in *Input) { in.Final.Kymas[0].Status.WaitingFor = []string{"ory"} }, "waits for [ory]"},
 		"I5 success too early on the way": {"I5", func(in *Input) { in.History.Kymas["uid-ky-0"].Versions[1].RV = 1101 }, "before its module"},
 		"I6 changes":                      {"I6", func(in *Input) { in.Settle.Changed = []string{"lab/ky-0"} }, "lab/ky-0 changed"},
-		"I6 writes":                       {"I6", func(in *Input) { in.Settle.Writes = ptr.To(3.0) }, "3 writes"},
-		"I6 queue":                        {"I6", func(in *Input) { in.Settle.QueueDepth = ptr.To(7.0) }, "7 items"},
+		"I6 writes":                       {"I6", func(in *Input) { in.Settle.Writes = new(3.0) }, "3 writes"},
+		"I6 queue":                        {"I6", func(in *Input) { in.Settle.QueueDepth = new(7.0) }, "7 items"},
 		"I7 lost":                         {"I7", func(in *Input) { in.Final.Kymas = in.Final.Kymas[1:] }, "is gone"},
 		"I8 poison spreads":               {"I8", func(in *Input) { in.Poison.PoisonedP99 = 12 * time.Second }, "rose from 10s to 12s"},
 		"I9 deleted without cause":        {"I9", func(in *Input) { c := component(*in, "ky-0-istio"); c.DeletedAt, c.DeletedRV = origin, 1850 }, "was deleted"},
 		"I10 panic":                       {"I10", func(in *Input) { in.Process.Panics = []string{"panic: boom"} }, "boom"},
 		"I10 restart":                     {"I10", func(in *Input) { in.Process.Starts = 3 }, "started 3 times"},
-		"I10 goroutines":                  {"I10", func(in *Input) { in.Process.GoroutinesAfter = ptr.To(500.0) }, "goroutines rose"},
-		"I10 heap":                        {"I10", func(in *Input) { in.Process.HeapAfter = ptr.To(50e6) }, "heap rose"},
+		"I10 goroutines":                  {"I10", func(in *Input) { in.Process.GoroutinesAfter = new(500.0) }, "goroutines rose"},
+		"I10 heap":                        {"I10", func(in *Input) { in.Process.HeapAfter = new(50e6) }, "heap rose"},
 		"I11 ended differently":           {"I11", func(in *Input) { in.Final.Components[1].Status.Message = "odd" }, "ended differently"},
 	}
 	for name, tt := range tests {

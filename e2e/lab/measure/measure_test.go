@@ -84,7 +84,7 @@ func TestFloor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		capacity *float64
 		want     time.Duration
-	}{"fast": {ptr.To(1000.0), ideal}, "slow": {ptr.To(390.0), 100 * time.Second}, "unknown": {nil, ideal}, "zero": {ptr.To(0.0), ideal}} {
+	}{"fast": {new(1000.0), ideal}, "slow": {new(390.0), 100 * time.Second}, "unknown": {nil, ideal}, "zero": {new(0.0), ideal}} {
 		if got := Floor(ideal, 39000, tt.capacity); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
@@ -156,14 +156,14 @@ func TestSystem(t *testing.T) {
 	if *throttled != 0 || *conflicts != 0 || *all != 400 {
 		t.Errorf("errors %v %v of %v", *throttled, *conflicts, *all)
 	}
-	p := Process(Spans{Samples: samples, Begin: begin, End: end}, ptr.To(400.0), 10, 1000)
+	p := Process(Spans{Samples: samples, Begin: begin, End: end}, new(400.0), 10, 1000)
 	if *p.CPUSeconds != 2 || *p.CPUMsPerWrite != 5 || *p.CPUMsPerKyma != 200 || *p.BytesPerObject != 20000 || *p.PeakRSSMB != 70 || p.HeapPerObject != nil {
 		t.Errorf("process %+v", p)
 	}
 	if e := Etcd(end, begin); e != nil {
 		t.Errorf("etcd was not read: %+v", e)
 	}
-	if p99 := MutatingP99([]report.APIRow{{Verb: "GET", P99: ptr.To(9.0)}, {Verb: "PUT", P99: ptr.To(2.0)}, {Verb: "POST", P99: ptr.To(3.0)}}); *p99 != 3 {
+	if p99 := MutatingP99([]report.APIRow{{Verb: "GET", P99: new(9.0)}, {Verb: "PUT", P99: new(2.0)}, {Verb: "POST", P99: new(3.0)}}); *p99 != 3 {
 		t.Errorf("p99 of writes %v", *p99)
 	}
 }

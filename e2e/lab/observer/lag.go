@@ -99,7 +99,7 @@ func (l *Lag) Probe(ctx context.Context, client rest.Interface, c clock.WithTick
 
 func (l *Lag) write(ctx context.Context, client rest.Interface, c clock.Clock, namespace string, n int) error {
 	object := map[string]any{
-		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "HelmComponent",
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "HelmComponent",
 		"metadata": map[string]any{
 			"name": ProbeName, "namespace": namespace, "annotations": map[string]string{"load-lab/tick": strconv.Itoa(n)},
 		},
@@ -110,7 +110,7 @@ func (l *Lag) write(ctx context.Context, client rest.Interface, c clock.Clock, n
 		return fmt.Errorf("encode the watch probe: %w", err)
 	}
 	l.writes.Add(1)
-	base := "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + namespace + "/" + components
+	base := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + namespace + "/" + components
 	request := client.Patch(types.MergePatchType).AbsPath(base + "/" + ProbeName)
 	if n == 0 {
 		request = client.Post().AbsPath(base)

@@ -84,7 +84,7 @@ type stream struct {
 }
 
 func (s *stream) path() string {
-	return "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + s.namespace + "/" + s.resource
+	return "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + s.namespace + "/" + s.resource
 }
 
 // list records the present state and sets the version to watch from.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 
 	"github.com/kyma-incubator/kymactl/e2e/lab/apifake"
@@ -96,11 +97,9 @@ func observe(t *testing.T, s *server, lag *Lag, until func(*history.History) boo
 	case <-ctx.Done():
 		t.Fatal("the watches were not opened")
 	}
-	for !until(recorder.Snapshot()) {
-		if ctx.Err() != nil {
-			t.Fatalf("not observed: %+v", recorder.Snapshot())
-		}
-		time.Sleep(5 * time.Millisecond)
+	err := wait.PollUntilContextCancel(ctx, 5*time.Millisecond, true, func(context.Context) (bool, error) { return until(recorder.Snapshot()), nil })
+	if err != nil {
+		t.Fatalf("not observed: %+v", recorder.Snapshot())
 	}
 	cancel()
 	o.Wait()

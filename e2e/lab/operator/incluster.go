@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 )
 
 // What the manifests call the Deployment and its container.
@@ -51,7 +50,7 @@ func InCluster(ctx context.Context, kube kubernetes.Interface, namespace string,
 // Start brings one replica up with the flags under test.
 func (c *Cluster) Start(ctx context.Context) error {
 	err := c.update(ctx, func(spec *appsv1.DeploymentSpec) {
-		spec.Replicas = ptr.To(int32(1))
+		spec.Replicas = new(int32(1))
 		container := &spec.Template.Spec.Containers[0]
 		container.Args = slices.Concat(c.before.Template.Spec.Containers[0].Args, c.args, []string{"--metrics-secure=false"})
 	})
@@ -64,7 +63,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 // Stop takes the replica down and puts the Deployment's flags back. The number
 // of replicas stays 0 until the next Start or Restore.
 func (c *Cluster) Stop(ctx context.Context) error {
-	if err := c.update(ctx, func(spec *appsv1.DeploymentSpec) { spec.Replicas = ptr.To(int32(0)) }); err != nil {
+	if err := c.update(ctx, func(spec *appsv1.DeploymentSpec) { spec.Replicas = new(int32(0)) }); err != nil {
 		return err
 	}
 	return c.waitPods(ctx, 0)

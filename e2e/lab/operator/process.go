@@ -113,7 +113,7 @@ func (p *Process) waitReady(ctx context.Context) error {
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return false, nil // not listening yet
+			return false, nil //nolint:nilerr // it does not listen yet
 		}
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK, nil
@@ -242,13 +242,19 @@ func searchLog(lines *bufio.Scanner) ([]string, error) {
 
 // freePorts returns ports of 127.0.0.1 that were free a moment ago.
 func freePorts(n int) ([]int, error) {
-	out := make([]int, 0, n)
+	out, listeners := make([]int, 0, n), make([]net.Listener, 0, n)
+	// All are held until the last one is found, so that they differ.
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer func() { _ = l.Close() }()
+		listeners = append(listeners, l)
 		out = append(out, l.Addr().(*net.TCPAddr).Port)
 	}
 	return out, nil

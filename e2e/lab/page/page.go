@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"os"
+	"slices"
 
 	"github.com/kyma-incubator/kymactl/e2e/lab/invariant"
 	"github.com/kyma-incubator/kymactl/e2e/lab/report"
@@ -31,14 +32,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"badge":   badge,
 	"seconds": func(v float64) string { return view.Value(&v, "s") },
 	"css":     func() template.CSS { return template.CSS(css) }, //nolint:gosec // our own file
-	"within": func(names []string, name string) bool {
-		for _, n := range names {
-			if n == name {
-				return true
-			}
-		}
-		return false
-	},
+	"within":  slices.Contains[[]string],
 }).Parse(source))
 
 // badge is the look of a status: good, bad or neither.

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/kyma-incubator/kymactl/e2e/lab/invariant"
 	"github.com/kyma-incubator/kymactl/e2e/lab/report"
 	"github.com/kyma-incubator/kymactl/e2e/lab/stats"
@@ -20,17 +18,17 @@ import (
 func sample() *report.Report {
 	r := &report.Report{
 		SchemaVersion: 1, Verdict: "SLO missed", ExitCode: 3, Reasons: []string{"SLO missed: lateness of a state, p99: 1.2 s, wanted <= 1"},
-		StartedAt: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), IdealSeconds: 67, Floor: report.Floor{Seconds: 86, Capacity: ptr.To(452.0), WritesNeeded: 39000},
-		Makespan: ptr.To(97.4), Phases: []report.Phase{{Name: "send", Start: 12, End: 20}, {Name: "converge", Start: 20, End: 110}},
+		StartedAt: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), IdealSeconds: 67, Floor: report.Floor{Seconds: 86, Capacity: new(452.0), WritesNeeded: 39000},
+		Makespan: new(97.4), Phases: []report.Phase{{Name: "send", Start: 12, End: 20}, {Name: "converge", Start: 20, End: 110}},
 		Env:      report.Env{Place: "embedded", Kubernetes: "v1.36.3", Operator: "kyma-operator dev", OperatorArgs: []string{"--kube-api-qps=-1"}, CPUs: 2, CPUModel: "a CPU <of> some kind", MemoryGB: 23.5, Revision: "abc"},
 		Workload: report.Workload{Scenario: "burst", Kymas: 1000, Modules: make([]string, 18), Unit: 1},
 		Latency:  report.Latency{Stretch: &stats.Summary{P99: 1.42}, Lateness: &stats.Summary{P99: 1.2}},
-		Lab:      report.Lab{CPUSeconds: ptr.To(4.0), Share: ptr.To(0.03)},
-		API:      []report.APIRow{{Verb: "PUT", Resource: "helmcomponents/status", Requests: 18000, P50: ptr.To(0.004), P99: ptr.To(0.09)}},
+		Lab:      report.Lab{CPUSeconds: new(4.0), Share: new(0.03)},
+		API:      []report.APIRow{{Verb: "PUT", Resource: "helmcomponents/status", Requests: 18000, P50: new(0.004), P99: new(0.09)}},
 		SLIs: []report.SLI{
-			{ID: "stretch", Name: "stretch, p99", Unit: "x ideal", Value: ptr.To(1.42), Limit: ptr.To(1.5), Op: "<=", Status: report.Met},
-			{ID: "lateness", Name: "lateness", Unit: "s", Value: ptr.To(1.2), Limit: ptr.To(1.0), Op: "<=", Status: report.Missed},
-			{ID: "writes-per-kyma", Name: "writes per Kyma", Value: ptr.To(43.0), Limit: ptr.To(106.0), Op: "<=", Status: report.Met},
+			{ID: "stretch", Name: "stretch, p99", Unit: "x ideal", Value: new(1.42), Limit: new(1.5), Op: "<=", Status: report.Met},
+			{ID: "lateness", Name: "lateness", Unit: "s", Value: new(1.2), Limit: new(1.0), Op: "<=", Status: report.Missed},
+			{ID: "writes-per-kyma", Name: "writes per Kyma", Value: new(43.0), Limit: new(106.0), Op: "<=", Status: report.Met},
 			{ID: "etcd-fsync", Name: "etcd fsync, p99", Unit: "s", Status: report.Unknown},
 		},
 		Invariants: []invariant.Result{{ID: "I1", Title: "children", Status: invariant.Pass, Checked: 1000}, {ID: "I8", Title: "poison", Status: invariant.Unverified, Note: "no poison"}},
@@ -47,8 +45,8 @@ func sample() *report.Report {
 		r.Series = append(r.Series, report.Point{
 			T: x, Sent: 1000, Kymas: min(1000, t*120), Success: done, Objects: min(19000, t*1500),
 			States: map[string]int{"success": 18 * done, "started": 4000 - 4*done, "failing": 5000 - 5*done, "retrying": 6000 - 6*done, "pending": 3000 - 3*done},
-			Queues: map[string]float64{"kyma": float64(t % 7), "helmcomponent": 400 * math.Exp(-math.Pow(x-30, 2)/200)},
-			Writes: ptr.To(430 + 20*math.Sin(x)), PutP99: ptr.To(0.05 + 0.03*math.Sin(x/9)), RSSMB: ptr.To(45 + 25*(1-math.Exp(-x/30))), EtcdMB: ptr.To(20 + x/2),
+			Queues: map[string]float64{"kyma": float64(t % 7), "helmcomponent": 400 * math.Exp(-(x-30)*(x-30)/200)},
+			Writes: new(430 + 20*math.Sin(x)), PutP99: new(0.05 + 0.03*math.Sin(x/9)), RSSMB: new(45 + 25*(1-math.Exp(-x/30))), EtcdMB: new(20 + x/2),
 			CPU: map[string]float64{"operator": 0.2, "lab": 0.06, "kube-apiserver": 1.3, "etcd": 0.3},
 		})
 	}

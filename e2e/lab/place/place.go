@@ -134,7 +134,7 @@ func connect(ctx context.Context, name, kubeconfig string) (*Place, error) {
 }
 
 func (p *Place) served() error {
-	group := v1alpha1.SchemeGroupVersion.String()
+	group := v1alpha1.GroupVersion.String()
 	resources, err := p.Kube.Discovery().ServerResourcesForGroupVersion(group)
 	if err != nil || len(resources.APIResources) == 0 {
 		return fmt.Errorf("the cluster of %s does not serve %s: `kubectl apply -k manifests/operator` installs it", p.Kubeconfig, group)

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/utils/ptr"
-
 	"github.com/kyma-incubator/kymactl/e2e/lab/invariant"
 	"github.com/kyma-incubator/kymactl/e2e/lab/report"
 	"github.com/kyma-incubator/kymactl/e2e/lab/stats"
@@ -16,14 +14,14 @@ import (
 // good is a run that meets everything.
 func good() (*report.Report, Figures) {
 	r := &report.Report{
-		IdealSeconds: 67, Floor: report.Floor{Seconds: 67, Capacity: ptr.To(450.0)}, Makespan: ptr.To(70.0),
+		IdealSeconds: 67, Floor: report.Floor{Seconds: 67, Capacity: new(450.0)}, Makespan: new(70.0),
 		Latency: report.Latency{Stretch: &stats.Summary{P99: 1.02}, Lateness: &stats.Summary{P99: 0.1}},
-		Queues:  []report.Queue{{Name: "kyma", WaitP99: ptr.To(0.1), DepthMax: ptr.To(3.0)}, {Name: "helmcomponent", WaitP99: ptr.To(0.2)}},
-		Lab:     report.Lab{ScheduledRate: ptr.To(10.0), AchievedRate: ptr.To(10.0), WatchLag: &stats.Summary{P99: 0.01}},
+		Queues:  []report.Queue{{Name: "kyma", WaitP99: new(0.1), DepthMax: new(3.0)}, {Name: "helmcomponent", WaitP99: new(0.2)}},
+		Lab:     report.Lab{ScheduledRate: new(10.0), AchievedRate: new(10.0), WatchLag: &stats.Summary{P99: 0.01}},
 	}
 	return r, Figures{
-		Writes: ptr.To(4000.0), Server: ptr.To(0.0), Throttled: ptr.To(0.0), Conflicts: ptr.To(1.0), Requests: ptr.To(10000.0),
-		MutatingP99: ptr.To(0.05), Kymas: 100,
+		Writes: new(4000.0), Server: new(0.0), Throttled: new(0.0), Conflicts: new(1.0), Requests: new(10000.0),
+		MutatingP99: new(0.05), Kymas: 100,
 	}
 }
 
@@ -46,16 +44,16 @@ func TestVerdicts(t *testing.T) {
 	}{
 		"all is well":              {func(*report.Report, *Figures, *Outcome) {}, verdict.Passed, ""},
 		"stretch":                  {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Stretch.P99 = 2 }, verdict.SLOMissed, "stretch"},
-		"makespan":                 {func(r *report.Report, _ *Figures, _ *Outcome) { r.Makespan = ptr.To(100.0) }, verdict.SLOMissed, "makespan"},
+		"makespan":                 {func(r *report.Report, _ *Figures, _ *Outcome) { r.Makespan = new(100.0) }, verdict.SLOMissed, "makespan"},
 		"lateness":                 {func(r *report.Report, _ *Figures, _ *Outcome) { r.Latency.Lateness.P99 = 1.5 }, verdict.SLOMissed, "lateness"},
-		"queue":                    {func(r *report.Report, _ *Figures, _ *Outcome) { r.Queues[1].WaitP99 = ptr.To(3.0) }, verdict.SLOMissed, "queues"},
-		"latency":                  {func(_ *report.Report, f *Figures, _ *Outcome) { f.MutatingP99 = ptr.To(1.2) }, verdict.SLOMissed, "API server"},
-		"5xx":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server = ptr.To(1.0) }, verdict.SLOMissed, "5xx"},
-		"5xx of a killed operator": {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server, f.CutOff = ptr.To(1.0), true }, verdict.Passed, ""},
-		"429":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Throttled = ptr.To(11.0) }, verdict.SLOMissed, "429"},
-		"409":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Conflicts = ptr.To(101.0) }, verdict.SLOMissed, "409"},
-		"writes":                   {func(_ *report.Report, f *Figures, _ *Outcome) { f.Writes = ptr.To(10601.0) }, verdict.SLOMissed, "writes per Kyma"},
-		"rate not achieved":        {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.AchievedRate = ptr.To(9.0) }, verdict.Invalid, "send rate"},
+		"queue":                    {func(r *report.Report, _ *Figures, _ *Outcome) { r.Queues[1].WaitP99 = new(3.0) }, verdict.SLOMissed, "queues"},
+		"latency":                  {func(_ *report.Report, f *Figures, _ *Outcome) { f.MutatingP99 = new(1.2) }, verdict.SLOMissed, "API server"},
+		"5xx":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server = new(1.0) }, verdict.SLOMissed, "5xx"},
+		"5xx of a killed operator": {func(_ *report.Report, f *Figures, _ *Outcome) { f.Server, f.CutOff = new(1.0), true }, verdict.Passed, ""},
+		"429":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Throttled = new(11.0) }, verdict.SLOMissed, "429"},
+		"409":                      {func(_ *report.Report, f *Figures, _ *Outcome) { f.Conflicts = new(101.0) }, verdict.SLOMissed, "409"},
+		"writes":                   {func(_ *report.Report, f *Figures, _ *Outcome) { f.Writes = new(10601.0) }, verdict.SLOMissed, "writes per Kyma"},
+		"rate not achieved":        {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.AchievedRate = new(9.0) }, verdict.Invalid, "send rate"},
 		"watch lag":                {func(r *report.Report, _ *Figures, _ *Outcome) { r.Lab.WatchLag.P99 = 2 }, verdict.Invalid, "watch"},
 		"refused creates":          {func(_ *report.Report, _ *Figures, o *Outcome) { o.FailedCreates = 1 }, verdict.Invalid, "1 Kymas"},
 		"time-out":                 {func(_ *report.Report, _ *Figures, o *Outcome) { o.TimedOut, o.Remaining = true, 3 }, verdict.TimedOut, "3 Kymas"},
@@ -67,10 +65,10 @@ func TestVerdicts(t *testing.T) {
 			r.Invariants = []invariant.Result{{ID: "I3", Status: invariant.Unverified}}
 		}, verdict.Passed, ""},
 		"regression": {func(r *report.Report, _ *Figures, _ *Outcome) {
-			r.Baseline = &report.Comparison{Rows: []report.ComparisonLine{{Name: "stretch p99", Ratio: ptr.To(1.3), Limit: 1.1, Status: report.Missed}}}
+			r.Baseline = &report.Comparison{Rows: []report.ComparisonLine{{Name: "stretch p99", Ratio: new(1.3), Limit: 1.1, Status: report.Missed}}}
 		}, verdict.Regression, "1.30 times"},
 		"check": {func(r *report.Report, _ *Figures, _ *Outcome) {
-			r.Checks = []report.Check{{Name: "writes after a restart", Value: ptr.To(5.0), Limit: ptr.To(0.0), Status: report.Missed}}
+			r.Checks = []report.Check{{Name: "writes after a restart", Value: new(5.0), Limit: new(0.0), Status: report.Missed}}
 		}, verdict.SLOMissed, "after a restart"},
 	}
 	for name, tt := range tests {
@@ -89,7 +87,7 @@ func TestVerdicts(t *testing.T) {
 func TestWhatTheHardwareCannotMeetIsNotApplied(t *testing.T) {
 	r, f := good()
 	f.OutOfReach = "too slow"
-	r.Floor.Seconds, r.Makespan, r.Latency.Stretch.P99, r.Latency.Lateness.P99 = 200, ptr.To(210.0), 3, 60
+	r.Floor.Seconds, r.Makespan, r.Latency.Stretch.P99, r.Latency.Lateness.P99 = 200, new(210.0), 3, 60
 	v, byID := judge(r, f, Outcome{})
 	if v.Code != verdict.Passed || byID["stretch"].Status != report.NotApplied || byID["lateness"].Status != report.NotApplied || byID["makespan"].Status != report.Met {
 		t.Errorf("verdict %v: %+v", v.Reasons(), byID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,10 +146,10 @@ func stacked(width int, counts map[string]int, total int) string {
 	}
 	var b strings.Builder
 	drawn, sum := 0, 0
-	for i := len(states) - 1; i >= 0; i-- {
-		sum += max(counts[states[i]], 0)
+	for _, state := range slices.Backward(states) {
+		sum += max(counts[state], 0)
 		end := min(width*sum/total, width)
-		b.WriteString(lipgloss.NewStyle().Foreground(stateColors[states[i]]).Render(strings.Repeat("█", max(end-drawn, 0))))
+		b.WriteString(lipgloss.NewStyle().Foreground(stateColors[state]).Render(strings.Repeat("█", max(end-drawn, 0))))
 		drawn = max(end, drawn)
 	}
 	return b.String() + faint.Render(strings.Repeat("░", max(width-drawn, 0)))

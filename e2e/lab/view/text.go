@@ -98,8 +98,11 @@ func Value(v *float64, unit string) string {
 
 // Summary prints what a person wants to know first.
 func Summary(w io.Writer, r *report.Report) {
-	fmt.Fprintf(w, "\n%s (exit code %d): %s, %d Kymas x %d modules, %s, ideal %.1f s, floor %.1f s", strings.ToUpper(r.Verdict), r.ExitCode,
-		r.Workload.Scenario, r.Workload.Kymas, len(r.Workload.Modules), r.Env.Place, r.IdealSeconds, r.Floor.Seconds)
+	fmt.Fprintf(w, "\n%s (exit code %d): %s, %d Kymas x %d modules, %s, ideal %.1f s", strings.ToUpper(r.Verdict), r.ExitCode,
+		r.Workload.Scenario, r.Workload.Kymas, len(r.Workload.Modules), r.Env.Place, r.IdealSeconds)
+	if len(r.Experiments) == 0 {
+		fmt.Fprintf(w, ", floor %.1f s", r.Floor.Seconds)
+	}
 	if r.Makespan != nil {
 		fmt.Fprintf(w, ", makespan %.1f s (%.2f x ideal)", *r.Makespan, *r.Makespan/r.IdealSeconds)
 	}

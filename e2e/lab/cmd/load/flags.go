@@ -51,7 +51,10 @@ func parseFlags(args []string) (*flags, error) {
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
-	return f, f.complete(set)
+	if err := f.complete(set); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (f *flags) bind(set *pflag.FlagSet) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -31,9 +32,7 @@ func twins(r *http.Request, body map[string]any) map[string]any {
 		return nil
 	}
 	twin := map[string]any{}
-	for key, value := range meta {
-		twin[key] = value
-	}
+	maps.Copy(twin, meta)
 	twin["name"] = meta["name"].(string) + "-twin"
 	return map[string]any{"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": twin, "spec": body["spec"]}
 }

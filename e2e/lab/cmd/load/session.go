@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -132,11 +133,12 @@ func (s *session) median(ctx context.Context) (*report.Report, error) {
 		}
 	}
 	if len(all) > 1 {
-		text := "makespans of the repetitions:"
+		var text strings.Builder
+		text.WriteString("makespans of the repetitions:")
 		for _, r := range all {
-			text += " " + view.Value(r.Makespan, "s")
+			text.WriteString(" " + view.Value(r.Makespan, "s"))
 		}
-		middle.Warnings = append(middle.Warnings, text)
+		middle.Warnings = append(middle.Warnings, text.String())
 	}
 	return middle, nil
 }
