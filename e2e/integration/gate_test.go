@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,7 +92,7 @@ func (g *gate) set(h hook) {
 func (g *gate) written() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.writes[:len(g.writes):len(g.writes)]
+	return slices.Clip(g.writes)
 }
 
 // config is for clients that go through the gate.

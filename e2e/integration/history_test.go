@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func (h *history) all() []change {
 func (h *history) now() ([]change, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.changes[:len(h.changes):len(h.changes)], h.grown
+	return slices.Clip(h.changes), h.grown
 }
 
 // until waits for a change for which match is true, and returns it.

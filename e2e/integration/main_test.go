@@ -30,7 +30,7 @@ func operatorBinary(t testing.TB) string {
 	t.Helper()
 	root := repository(t)
 	binary.Do(func() {
-		dir, err := os.MkdirTemp("", "kyma-operator-integration-")
+		dir, err := os.MkdirTemp("", "kyma-operator-integration-") //nolint:usetesting // It outlives the test that comes first.
 		if err != nil {
 			binary.err = err
 			return

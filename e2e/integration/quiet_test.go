@@ -46,7 +46,7 @@ const reconciles = "kyma_operator_reconciles_total"
 func (l *lab) reconciled(p *process, controller string, wanted float64) {
 	l.Helper()
 	l.eventually("syncs of "+controller, func(context.Context) string {
-		if got := p.metric(l.TB, reconciles, "controller", controller); got < wanted {
+		if got := p.metric(l.TB, reconciles, "controller", controller); got < wanted { //nolint:contextcheck // It has the test's.
 			return fmt.Sprintf("%v of %v", got, wanted)
 		}
 		return ""
