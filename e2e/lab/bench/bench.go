@@ -87,9 +87,12 @@ type Bench struct {
 	converged, timedOut bool
 	want                int
 	stopProbe           func()
-	probed              sync.WaitGroup
-	mu                  sync.Mutex // guards warnings, which the watch probe adds to as well
-	warnings            []string
+	// foreign are namespaces that were there before: they stay, and what is in
+	// them but the run's own.
+	foreign  map[string]bool
+	probed   sync.WaitGroup
+	mu       sync.Mutex // guards warnings, which the watch probe adds to as well
+	warnings []string
 	// only tells which Kymas count for the times; nil: all.
 	only func(history.Ref) bool
 }
@@ -102,7 +105,7 @@ func New(p *place.Place, operator Operator, c clock.WithTicker, board *progress.
 		place: p, operator: operator, options: o, clock: c, board: board,
 		recorder: recorder, gen: generator.New(p.Client, c, recorder, o.Modules), lag: observer.NewLag(),
 		name:      schedule.Namer(o.Namespace, o.unwatched(), "ky", o.ObserveFraction),
-		stopProbe: func() {},
+		stopProbe: func() {}, foreign: map[string]bool{},
 	}
 	config := sampler.Config{
 		Clock: c, API: p.API, Etcd: p.Etcd, PIDs: b.pids, Fleet: recorder.Counts,
@@ -169,8 +172,12 @@ func (b *Bench) Run(ctx context.Context) (r *report.Report, err error) {
 // prepare makes the namespaces, probes the capacity and starts the operator.
 func (b *Bench) prepare(ctx context.Context) error {
 	for _, ns := range b.options.namespaces() {
-		if err := b.place.MakeNamespace(ctx, ns); err != nil {
+		ours, err := b.place.MakeNamespace(ctx, ns)
+		if err != nil {
 			return err
+		}
+		if !ours {
+			b.foreign[ns] = true
 		}
 	}
 	if b.options.CapacityProbe > 0 {
@@ -238,8 +245,13 @@ func (b *Bench) cleanUp(ctx context.Context) error {
 		return errors.Join(errs...)
 	}
 	b.setPhase("clean-up")
+	if len(b.foreign) > 0 {
+		errs = append(errs, b.gen.DeleteAll(ctx), b.lag.Remove(ctx, b.place.Client, b.options.Namespace))
+	}
 	for _, ns := range b.options.namespaces() {
-		errs = append(errs, b.place.RemoveNamespace(ctx, ns, 5*time.Minute))
+		if !b.foreign[ns] {
+			errs = append(errs, b.place.RemoveNamespace(ctx, ns, 5*time.Minute))
+		}
 	}
 	return errors.Join(errs...)
 }

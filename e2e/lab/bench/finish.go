@@ -107,8 +107,9 @@ func (b *Bench) figures(r *report.Report, h *history.History) sli.Figures {
 	counts := b.recorder.Counts()
 	kymas := max(b.gen.Acked(), len(times))
 	writes, source := measure.OperatorWrites(spans.End, spans.Begin)
-	if b.options.Scenario == Churn {
-		// The API server counts what the garbage collector deletes as well.
+	if b.options.Scenario == Churn || b.options.Scenario == Observe {
+		// The API server counts what the garbage collector deletes as well, and
+		// what others create.
 		writes, source = measure.ClientWrites(spans.End, spans.Begin)
 	}
 	r.API = measure.API(spans.End, spans.Begin)
@@ -131,6 +132,8 @@ func (b *Bench) sequential() int {
 		return b.options.Batches
 	case Poison:
 		return 2
+	case Observe:
+		return 0 // the pace is somebody else's
 	}
 	return 1
 }

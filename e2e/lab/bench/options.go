@@ -47,6 +47,9 @@ type Options struct {
 	// Stuck is for runs in which no Kyma can reach success: they are watched for
 	// this long instead. 0 for all others.
 	Stuck time.Duration
+	// Restless is for an operator that is made to write at rest: I6 is not put to
+	// the test.
+	Restless bool
 	// AtRest is how long a converged fleet is measured at rest beyond settling.
 	AtRest time.Duration
 }

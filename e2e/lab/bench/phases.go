@@ -71,7 +71,7 @@ func (b *Bench) pause(ctx context.Context, d time.Duration) error {
 
 // rest watches a converged fleet in which nothing may change (I6).
 func (b *Bench) rest(ctx context.Context) error {
-	if !b.converged {
+	if !b.converged || b.options.Restless {
 		return nil
 	}
 	wanted := b.options.Limits.Settle.Duration

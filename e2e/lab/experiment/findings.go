@@ -79,7 +79,10 @@ func resyncPeriod() finding {
 
 func statusDedup() finding {
 	dedup := func(name, value string) Variant {
-		return Variant{Name: name, Args: append(periods(shortResync.String()), "--status-dedup="+value), Change: resting}
+		return Variant{Name: name, Args: append(periods(shortResync.String()), "--status-dedup="+value), Change: func(o *bench.Options) {
+			resting(o)
+			o.Restless = true
+		}}
 	}
 	return finding{
 		"status-dedup", "Write a status only when it differs?", []Variant{dedup("dedup off", "false"), dedup("dedup on", "true")},

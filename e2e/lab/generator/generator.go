@@ -6,7 +6,10 @@ package generator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,6 +185,20 @@ func (g *Generator) Delete(ctx context.Context, ref history.Ref) error {
 	}
 	g.writes.Add(1)
 	return g.finish(act, g.client.Delete().AbsPath(path(ref.Namespace, ref.Name)).Body(body).Do(ctx).Error())
+}
+
+// DeleteAll deletes every Kyma that this generator created and that still lives.
+func (g *Generator) DeleteAll(ctx context.Context) error {
+	g.mu.Lock()
+	refs := slices.Collect(maps.Keys(g.uids))
+	g.mu.Unlock()
+	var errs []error
+	for _, ref := range refs {
+		if err := g.Delete(ctx, ref); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (g *Generator) finish(act history.Act, err error) error {

@@ -155,3 +155,22 @@ func TestPoison(t *testing.T) {
 		t.Error("the bad chart is a built-in one")
 	}
 }
+
+func TestDeleteAllDeletesItsOwn(t *testing.T) {
+	g, a, _ := newGenerator(t)
+	for _, name := range []string{"a", "b"} {
+		g.Create(t.Context(), history.Ref{Namespace: "ns", Name: name}, time.Now())
+	}
+	if err := g.DeleteAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	deleted := 0
+	for _, request := range a.seen {
+		if strings.HasPrefix(request, "DELETE") {
+			deleted++
+		}
+	}
+	if deleted != 2 {
+		t.Errorf("%d deleted: %v", deleted, a.seen)
+	}
+}

@@ -50,9 +50,17 @@ func scaled(v *float64, by float64) *float64 {
 	return pointer(*v * by)
 }
 
-// counter is what a counter gained between two samples of the operator.
+// counter is what a counter gained between two samples of the operator. One that
+// was never touched is not exposed at all: it counts as 0 where the rest of the
+// metrics could be read.
 func counter(end, begin sampler.Sample, name string, labels sampler.Labels) *float64 {
-	return sampler.Difference(end.Operator.Sum(name, labels), begin.Operator.Sum(name, labels))
+	read := func(m sampler.Metrics) *float64 {
+		if v := m.Sum(name, labels); v != nil || m == nil {
+			return v
+		}
+		return new(float64)
+	}
+	return sampler.Difference(read(end.Operator), read(begin.Operator))
 }
 
 // InventoryWrites are the mutating requests of all clients to the inventory API

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -95,6 +96,15 @@ func (l *Lag) Probe(ctx context.Context, client rest.Interface, c clock.WithTick
 			_ = l.write(ctx, client, c, namespace, n)
 		}
 	}
+}
+
+// Remove deletes the probe object.
+func (l *Lag) Remove(ctx context.Context, client rest.Interface, namespace string) error {
+	base := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + namespace + "/" + components
+	if err := client.Delete().AbsPath(base + "/" + ProbeName).Do(ctx).Error(); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete the watch probe %s/%s: %w", namespace, ProbeName, err)
+	}
+	return nil
 }
 
 func (l *Lag) write(ctx context.Context, client rest.Interface, c clock.Clock, namespace string, n int) error {

@@ -155,13 +155,31 @@ func rawClient(config *rest.Config) (rest.Interface, error) {
 	return client, nil
 }
 
-// MakeNamespace creates a namespace unless it is there.
-func (p *Place) MakeNamespace(ctx context.Context, name string) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app.kubernetes.io/managed-by": "kyma-load-lab"}}}
-	if _, err := p.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create namespace %s: %w", name, err)
+// The label by which the lab knows its own namespaces.
+const (
+	managedBy = "app.kubernetes.io/managed-by"
+	us        = "kyma-load-lab"
+)
+
+// MakeNamespace creates a namespace unless it is there, and tells whether it is
+// the lab's own: only such a one may be deleted afterwards.
+func (p *Place) MakeNamespace(ctx context.Context, name string) (ours bool, err error) {
+	namespaces := p.Kube.CoreV1().Namespaces()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{managedBy: us}}}
+	_, err = namespaces.Create(ctx, ns, metav1.CreateOptions{})
+	if err == nil {
+		return true, nil
 	}
-	return nil
+	if !apierrors.IsAlreadyExists(err) {
+		return false, fmt.Errorf("create namespace %s: %w", name, err)
+	}
+	if ns, err = namespaces.Get(ctx, name, metav1.GetOptions{}); err != nil {
+		return false, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+	if ns.DeletionTimestamp != nil {
+		return false, fmt.Errorf("namespace %s is being deleted; try again when it is gone", name)
+	}
+	return ns.Labels[managedBy] == us, nil
 }
 
 // RemoveNamespace deletes a namespace with everything in it and waits until it

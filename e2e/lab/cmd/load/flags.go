@@ -82,7 +82,7 @@ func (f *flags) bind(set *pflag.FlagSet) {
 	set.StringVar(&f.out, "out", "", "Folder for the report (JSON and HTML) and the operator's log; empty: .run/load/<scenario>-<kymas>-<time>.")
 	set.StringVar(&f.document, "document", "", "Markdown file whose measured part a sweep or the findings renew, like docs/findings.md.")
 	set.IntVar(&f.repeat, "repeat", 1, "Make the run so many times; the report is that of the median makespan.")
-	set.StringVar(&f.namespace, "namespace", "kyma-load", "Namespace of the Kymas; it is deleted afterwards.")
+	set.StringVar(&f.namespace, "namespace", "kyma-load", "Namespace of the Kymas; it is deleted afterwards, unless it was there before.")
 	set.StringVar(&f.name, "name", "load", "Name of the embedded control plane.")
 	set.Uint64Var(&f.seed, "seed", 1, "Seed of what is random, as in churn.")
 	set.BoolVar(&f.limitsOff, "disable-api-limits", false, "Switch priority and fairness of the embedded API server off.")

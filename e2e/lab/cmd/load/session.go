@@ -183,8 +183,8 @@ func (s *session) once(ctx context.Context, o bench.Options) (r *report.Report, 
 	if err != nil {
 		return nil, err
 	}
-	if s.keep && p.Name == place.Embedded {
-		s.board.Note("kept: export KUBECONFIG=" + p.Kubeconfig)
+	if p.Name == place.Embedded && (s.keep || s.scenario == bench.Observe) {
+		s.board.Note("export KUBECONFIG=" + p.Kubeconfig)
 	}
 	defer func() { err = errors.Join(err, p.Close(context.WithoutCancel(ctx))) }()
 	op, err := s.operator(ctx, p, o)
