@@ -72,9 +72,9 @@ func TestFiftyWriters(t *testing.T) {
 	l.create(kyma("crowd", "ory", "kiali", "rafter", "tracing"))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	// Eight changes of each object a second: several between two of its states,
-	// and yet an operator on a busy machine sometimes sees the latest version.
-	limiter := rate.NewLimiter(40, 1)
+	// Thirty changes of each object a second: on a busy machine a cache is never
+	// up to date with that.
+	limiter := rate.NewLimiter(150, 1)
 	var writers sync.WaitGroup
 	for writer := range 50 {
 		writers.Go(func() {

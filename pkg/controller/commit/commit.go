@@ -129,7 +129,6 @@ func (c *Committer[S]) acquire(ctx context.Context, change Change[S]) (func(), e
 func (c *Committer[S]) put(ctx context.Context, change Change[S]) (Result, error) {
 	version, err := c.send(ctx, change.Object, change.New)
 	if apierrors.IsConflict(err) {
-		c.count("conflict", 1)
 		version, err = c.again(ctx, change)
 	}
 	switch {
@@ -149,7 +148,7 @@ func (c *Committer[S]) put(ctx context.Context, change Change[S]) (Result, error
 }
 
 func (c *Committer[S]) send(ctx context.Context, obj metav1.Object, status S) (string, error) {
-	return c.config.Put(ctx, Body[S]{
+	version, err := c.config.Put(ctx, Body[S]{
 		TypeMeta: c.config.TypeMeta,
 		Metadata: Metadata{
 			Name: obj.GetName(), Namespace: obj.GetNamespace(),
@@ -157,6 +156,10 @@ func (c *Committer[S]) send(ctx context.Context, obj metav1.Object, status S) (s
 		},
 		Status: status,
 	})
+	if apierrors.IsConflict(err) {
+		c.count("conflict", 1)
+	}
+	return version, err
 }
 
 // again tries once more from the object as it is now. An object that others
