@@ -85,7 +85,7 @@ func TestABrokenInvariantStays(t *testing.T) {
 
 func TestWhatFailsLeavesWhatThereIs(t *testing.T) {
 	calls := 0
-	r, err := Sweep(t.Context(), func(_ context.Context, v Variant) (*report.Report, error) {
+	r, err := Sweep(t.Context(), func(_ context.Context, _ Variant) (*report.Report, error) {
 		if calls++; calls == 2 {
 			return nil, errors.New("no cluster")
 		}
