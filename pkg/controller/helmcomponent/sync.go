@@ -71,6 +71,8 @@ func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d d
 	case commit.Conflict:
 		return staleDelay, nil
 	case commit.Busy:
+		key := keyOf(hc)
+		c.Throttle.Park(key, d.due, func() { c.queue.Add(key) })
 		return min(d.after, busyDelay), nil
 	case commit.Written:
 		c.Metrics.Late(string(d.status.Status), c.Clock.Since(d.due))

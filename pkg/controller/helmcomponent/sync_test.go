@@ -201,14 +201,18 @@ func TestSyncDoesNotWaitForASlowChart(t *testing.T) {
 
 func TestSyncOnABusyServer(t *testing.T) {
 	f := newFixture(t, component(in(v1alpha1.ComponentStarted)))
-	_, err := f.Throttle.TryAcquire()
+	release, err := f.Throttle.TryAcquire()
 	must(t, err)
 	f.clock.Step(6 * time.Second)
-	f.sync(busyDelay)
+	f.sync(5 * time.Second) // when retrying is due
 	f.clock.Step(4 * time.Second)
-	f.sync(time.Second) // retrying is due before the next try
-	if len(f.statuses) != 0 {
+	f.sync(time.Second)
+	if len(f.statuses) != 0 || f.queue.Len() != 0 {
 		t.Error("an intermediate state was written on a busy server")
+	}
+	release()
+	if f.queue.Len() != 1 {
+		t.Error("the component was not woken when there was capacity to spare")
 	}
 }
 

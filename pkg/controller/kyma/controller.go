@@ -34,8 +34,9 @@ const (
 	coalesceDelay = 500 * time.Millisecond
 	// staleDelay is how long a sync waits for the cache to catch up.
 	staleDelay = 30 * time.Millisecond
-	// busyDelay is how long an optional status write waits for its next try.
-	busyDelay = 2 * time.Second
+	// busyDelay bounds the wait for capacity to spare, which ends as soon as
+	// there is some.
+	busyDelay = 10 * time.Second
 	// patience is how long an optional status write may be put off in all.
 	patience = time.Minute
 	// createParallelism bounds the components that one sync creates at once.

@@ -213,6 +213,8 @@ func (c *Controller) commit(ctx context.Context, ky *v1alpha1.Kyma, p plan, prob
 	case problem != nil:
 		return 0, problem
 	case result == commit.Busy:
+		key := keyOf(ky)
+		c.Throttle.Park(key, change.Deadline, func() { c.queue.Add(key) })
 		return busyDelay, nil
 	case result == commit.Conflict:
 		return staleDelay, nil

@@ -41,6 +41,7 @@ type Throttle struct {
 	limit    limit
 	inFlight int
 	waiting  deadline.Heap[chan struct{}]
+	parked   parking
 	timer    clock.Timer
 }
 
@@ -92,6 +93,17 @@ func (t *Throttle) TryAcquire() (release func(), err error) {
 	return t.release, nil
 }
 
+// Park remembers somebody who found no capacity to spare. When there is some,
+// wake is called, for whoever is due earliest first; it must not block. Whoever
+// parks again under the same id is remembered once.
+func (t *Throttle) Park(id any, due time.Time, wake func()) {
+	t.mu.Lock()
+	t.parked.add(id, due, wake)
+	woken := t.spare()
+	t.mu.Unlock()
+	call(woken)
+}
+
 // Usage tells how many writes may be in flight now, are, and wait to be.
 func (t *Throttle) Usage() (limit, inFlight, waiting int) {
 	t.mu.Lock()
@@ -109,9 +121,39 @@ func (t *Throttle) Observe(code int, took time.Duration) {
 
 func (t *Throttle) release() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.inFlight--
 	t.grant()
+	woken := t.spare()
+	t.mu.Unlock()
+	call(woken)
+}
+
+// spare takes out whoever may be woken. Two for each write that ends are enough
+// to fill all slots soon, and few enough that they do not only find each other
+// in the way. Callers hold the lock.
+func (t *Throttle) spare() []func() {
+	if t.waiting.Len() > 0 || t.parked.len() == 0 {
+		return nil
+	}
+	free := t.limit.slots() - t.inFlight
+	if t.budget != nil {
+		tokens := int(t.budget.TokensAt(t.clock.Now()))
+		if tokens == 0 {
+			t.wakeForToken()
+		}
+		free = min(free, tokens)
+	}
+	var woken []func()
+	for range min(free, 2, t.parked.len()) {
+		woken = append(woken, t.parked.next())
+	}
+	return woken
+}
+
+func call(woken []func()) {
+	for _, wake := range woken {
+		wake()
+	}
 }
 
 // grant lets through whoever may go. Callers hold the lock.
@@ -143,8 +185,10 @@ func (t *Throttle) wakeForToken() {
 	go func(fired <-chan time.Time) {
 		<-fired
 		t.mu.Lock()
-		defer t.mu.Unlock()
 		t.timer = nil
 		t.grant()
+		woken := t.spare()
+		t.mu.Unlock()
+		call(woken)
 	}(t.timer.C())
 }

@@ -135,6 +135,49 @@ func TestTryAcquireTakesOnlyWhatIsToSpare(t *testing.T) {
 	}
 }
 
+func TestTheParkedAreWokenWhenThereIsCapacityToSpare(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
+	release := acquire(t, throttle, epoch)
+	var woken []string
+	park := func(id string, due time.Duration) {
+		throttle.Park(id, epoch.Add(due), func() { woken = append(woken, id) })
+	}
+	park("later", 3)
+	park("first", 9)
+	park("first", 1)
+	park("second", 2)
+	urgent := make(chan func())
+	go func() { urgent <- acquire(t, throttle, epoch.Add(time.Hour)) }()
+	waiting(t, throttle, 1)
+	release()
+	release = <-urgent
+	if len(woken) > 0 {
+		t.Errorf("woken = %q while somebody waits", woken)
+	}
+	release()
+	if want := []string{"first"}; !slices.Equal(woken, want) {
+		t.Errorf("woken = %q, want %q for one free slot", woken, want)
+	}
+	// Parking finds what has become free meanwhile.
+	park("second", 2)
+	if want := []string{"first", "second"}; !slices.Equal(woken, want) {
+		t.Errorf("woken = %q, want %q", woken, want)
+	}
+}
+
+func TestTheParkedWaitForTheBudgetToo(t *testing.T) {
+	throttle, c := newTest(Options{QPS: 10, Burst: 1, MaxInFlight: 9})
+	acquire(t, throttle, epoch)
+	woken := make(chan struct{}, 1)
+	throttle.Park("a", epoch, func() { woken <- struct{}{} })
+	if len(woken) > 0 {
+		t.Fatal("woken without a token")
+	}
+	eventually.True(t, "waiting for the next token", c.HasWaiters)
+	c.Step(100 * time.Millisecond)
+	<-woken
+}
+
 func TestWhoGivesUpLeavesNothingBehind(t *testing.T) {
 	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
 	release := acquire(t, throttle, epoch)
