@@ -260,3 +260,23 @@ func TestRESTCurrentListsByName(t *testing.T) {
 		t.Errorf("of an object that is gone: %v", err)
 	}
 }
+
+func TestResourceVersion(t *testing.T) {
+	tests := map[string]struct {
+		object, want string
+		fails        bool
+	}{
+		"an object":               {`{"metadata":{"name":"a","resourceVersion":"42","uid":"u"}}`, "42", false},
+		"words that look like it": {`{"metadata":{"annotations":{"a":"{\"resourceVersion\":\"1\"}"},"resourceVersion":"42"}}`, "42", false},
+		"none":                    {`{"metadata":{}}`, "", true},
+		"cut off":                 {`{"metadata":{"resourceVersion":"4`, "", true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := resourceVersion([]byte(tc.object))
+			if got != tc.want || (err != nil) != tc.fails {
+				t.Errorf("resourceVersion = %q, %v; want %q", got, err, tc.want)
+			}
+		})
+	}
+}

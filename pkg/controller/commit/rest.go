@@ -1,8 +1,10 @@
 package commit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,16 +32,20 @@ func REST[S any](client rest.Interface, resource string) Put[S] {
 		if err != nil {
 			return "", err
 		}
-		var version struct {
-			Metadata struct {
-				ResourceVersion string `json:"resourceVersion"`
-			} `json:"metadata"`
-		}
-		if err := json.Unmarshal(reply, &version); err != nil {
-			return "", fmt.Errorf("decode: %w", err)
-		}
-		return version.Metadata.ResourceVersion, nil
+		return resourceVersion(reply)
 	}
+}
+
+// resourceVersion finds the version in an object without decoding it, which
+// would cost as much as the write itself. A quote within a JSON string is
+// escaped, so the first match is the field of the object's own metadata.
+func resourceVersion(object []byte) (string, error) {
+	_, after, found := bytes.Cut(object, []byte(`"resourceVersion":"`))
+	version, _, closed := bytes.Cut(after, []byte(`"`))
+	if !found || !closed {
+		return "", errors.New("the reply has no resourceVersion")
+	}
+	return string(version), nil
 }
 
 // RESTCurrent reads metadata through the client of a generated clientset. It

@@ -39,6 +39,9 @@ const (
 	busyDelay = 10 * time.Second
 	// patience is how long an optional status write may be put off in all.
 	patience = time.Minute
+	// createBatch is how many components a sync creates while other Kymas wait.
+	// Fewer order the creations of a fleet better, more cost fewer syncs.
+	createBatch = 3
 	// createParallelism bounds the components that one sync creates at once.
 	createParallelism = 6
 )

@@ -70,12 +70,12 @@ func (c *Controller) plan(ky *v1alpha1.Kyma) (plan, error) {
 }
 
 // apply carries the plan out. With other Kymas on the queue it creates only the
-// module with the longest timeline, so that all Kymas' longest modules begin
+// modules with the longest timelines, so that all Kymas' longest modules begin
 // first; left says that there are more.
 func (c *Controller) apply(ctx context.Context, ky *v1alpha1.Kyma, p plan) (left bool, err error) {
 	create := p.create
-	if c.queue.Len() > 0 && len(create) > 1 {
-		create, left = create[:1], true
+	if c.queue.Len() > 0 && len(create) > createBatch {
+		create, left = create[:createBatch], true
 	}
 	var group errgroup.Group
 	group.SetLimit(createParallelism)

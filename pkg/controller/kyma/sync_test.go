@@ -159,11 +159,11 @@ func TestSyncCreatesWhatIsMissingOnce(t *testing.T) {
 }
 
 func TestSyncWithOthersWaitingCreatesTheLongestOnly(t *testing.T) {
-	f := newFixture(t, kymaOf("ory", "monitoring", "istio"))
+	f := newFixture(t, kymaOf("ory", "monitoring", "istio", "kiali", "serverless"))
 	f.reply(nil)
 	f.queue.Add(Key{cache.ObjectName{Namespace: "ns", Name: "other"}})
 	f.sync(0)
-	f.expectActions("create pb-monitoring")
+	f.expectActions("create pb-istio", "create pb-monitoring", "create pb-serverless")
 	if len(f.statuses) != 0 {
 		t.Error("a status was written before all components are there")
 	}
