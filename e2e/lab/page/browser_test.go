@@ -25,12 +25,12 @@ func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	binary := findBrowser()
 	if binary == "" {
-		// A fresh machine of the CI: the Debian package is all it takes.
-		install := exec.CommandContext(t.Context(), filepath.Join(repositoryRoot(t), "hack", "install-test-packages.sh"), "chromium")
-		out, err := install.CombinedOutput()
-		if binary = findBrowser(); binary == "" {
-			t.Fatalf("Chromium is needed to look at the report, and could not be installed (-short leaves this test out): %v\n%s", err, out)
+		const missing = "Chromium is needed to look at the report; on Debian: hack/install-test-packages.sh chromium"
+		// A test must not install anything on somebody's machine; CI has installed it before.
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
 		}
+		t.Skip(missing)
 	}
 	return &browser{t: t, binary: binary, dir: t.TempDir()}
 }
