@@ -120,7 +120,9 @@ func (c *Controller) Run(ctx, work context.Context) {
 	go queue.Resync(ctx, c.Clock, c.options.ResyncPeriod, func() []Key {
 		return queue.Keys(c.Components.GetStore(), func(name cache.ObjectName) Key { return Key{name} })
 	}, c.queue.Add)
-	c.queue.Run(ctx, work, c.sync)
+	c.queue.Run(ctx, work, func(flight context.Context, key Key) (time.Duration, error) {
+		return c.sync(flight, ctx, key)
+	})
 	c.rendering.wait()
 }
 

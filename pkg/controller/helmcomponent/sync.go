@@ -14,8 +14,10 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
 )
 
-// sync brings one component to the state that is due.
-func (c *Controller) sync(ctx context.Context, key Key) (time.Duration, error) {
+// sync brings one component to the state that is due. What it has rendered ends
+// with renders, which is before ctx when the operator stops: a render leaves
+// nothing behind that would have to be finished.
+func (c *Controller) sync(ctx, renders context.Context, key Key) (time.Duration, error) {
 	hc, err := c.Components.Lister.HelmComponents(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.status.Forget(key.ObjectName)
@@ -34,7 +36,7 @@ func (c *Controller) sync(ctx context.Context, key Key) (time.Duration, error) {
 	now := c.Clock.Now()
 	d := decide(hc, nil, now, c.policy)
 	if d.render {
-		result := c.rendering.get(ctx, key, hc)
+		result := c.rendering.get(renders, key, hc)
 		if result == nil {
 			return 0, nil
 		}

@@ -99,7 +99,7 @@ func must(t *testing.T, err error) {
 
 func (f *fixture) sync(want time.Duration) {
 	f.t.Helper()
-	after, err := f.Controller.sync(f.t.Context(), keyIstio)
+	after, err := f.Controller.sync(f.t.Context(), f.t.Context(), keyIstio)
 	if err != nil || after != want {
 		f.t.Fatalf("sync = %s, %v; want %s", after, err, want)
 	}
@@ -151,7 +151,7 @@ func TestSyncTellsOfABrokenChartOnce(t *testing.T) {
 	f.charts.err = errors.New("broken")
 	f.clock.Step(time.Second)
 	for range 3 {
-		if _, err := f.Controller.sync(t.Context(), keyIstio); err == nil {
+		if _, err := f.Controller.sync(t.Context(), t.Context(), keyIstio); err == nil {
 			t.Fatal("a broken chart is no error")
 		}
 		status := f.last()
