@@ -85,7 +85,7 @@ func newOptions() *Options {
 			LeaseDuration: 10 * time.Second,
 			RenewDeadline: 7 * time.Second,
 			// A standby looks after 1 to 2.2 of these, which bounds a clean handover.
-			RetryPeriod: 700 * time.Millisecond,
+			RetryPeriod: 500 * time.Millisecond,
 			Namespace:   podNamespace(),
 			ID:          "kyma-operator.inventory.kyma-project.io",
 		},
