@@ -14,6 +14,7 @@ import (
 	"github.com/kyma-incubator/kymactl/e2e/lab/observer"
 	"github.com/kyma-incubator/kymactl/e2e/lab/report"
 	"github.com/kyma-incubator/kymactl/e2e/lab/sampler"
+	"github.com/kyma-incubator/kymactl/e2e/lab/schedule"
 	"github.com/kyma-incubator/kymactl/e2e/lab/sli"
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 )
@@ -170,7 +171,32 @@ func (b *Bench) floorReport(span time.Duration) report.Floor {
 		f.Capacity = &b.capacity.Capacity
 		f.CPUPerWrite, f.WatchCPUPerWrite = milliseconds(b.capacity.CPUPerWrite), milliseconds(b.capacity.WatchCPUPerWrite)
 	}
+	if least := b.unavoidable(); least != nil {
+		late, wait := least.Lateness.Seconds(), least.Wait.Seconds()
+		f.LatenessP99, f.WaitP99 = &late, &wait
+	}
 	return f
+}
+
+// unavoidable is the backlog of the load at the capacity that was probed or
+// that the operator's budget leaves; nil where neither is known, or the load is
+// somebody else's.
+func (b *Bench) unavoidable() *measure.Backlog {
+	capacity, _ := b.options.Budget()
+	if b.capacity != nil {
+		capacity = min(capacity, b.capacity.Capacity)
+	}
+	if math.IsInf(capacity, 1) || capacity <= 0 || b.options.Scenario == Observe {
+		return nil
+	}
+	sends := make([]time.Duration, b.options.Kymas)
+	if b.options.Scenario == Rate {
+		for i, send := range schedule.Rate(b.options.Kymas, b.options.Rate, b.name) {
+			sends[i] = send.After
+		}
+	}
+	least := measure.Unavoidable(sends, b.options.Modules, b.options.Timeline, b.options.Coalescing(), capacity)
+	return &least
 }
 
 // outOfReach says why not every Kyma can take the ideal time: the writes that

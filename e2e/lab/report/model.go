@@ -97,6 +97,10 @@ type Floor struct {
 	CPUPerWrite      *float64 `json:"apiServerMsPerWrite"`
 	WatchCPUPerWrite *float64 `json:"apiServerMsPerWatchedWrite"`
 	WritesNeeded     float64  `json:"writesNeeded"`
+	// LatenessP99 and WaitP99 are what the capacity alone costs, in seconds; null
+	// without one.
+	LatenessP99 *float64 `json:"latenessP99"`
+	WaitP99     *float64 `json:"waitP99"`
 }
 
 // SLI is one indicator against its limit.

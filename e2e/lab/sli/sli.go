@@ -46,8 +46,13 @@ func All(r *report.Report, f Figures, limits threshold.Limits) []report.SLI {
 	if r.Floor.Capacity == nil && makespan.Status != report.Unknown {
 		makespan.Note = "without a capacity probe the floor is the ideal alone"
 	}
-	applies(add("lateness", "lateness of a state, p99", "s", quantile(r.Latency.Lateness != nil, func() float64 { return r.Latency.Lateness.P99 }), limits.LatenessP99.Seconds()))
-	add("queue-wait", "wait in the operator's queues, p99", "s", worstWait(r.Queues), limits.QueueWaitP99.Seconds())
+	beyond := func(s *report.SLI, floor *float64) {
+		if floor != nil && *floor > *s.Limit && s.Status != report.Unknown {
+			s.Status, s.Note = report.NotApplied, fmt.Sprintf("%.1f s are the least at this write capacity", *floor)
+		}
+	}
+	beyond(add("lateness", "lateness of a state, p99", "s", quantile(r.Latency.Lateness != nil, func() float64 { return r.Latency.Lateness.P99 }), limits.LatenessP99.Seconds()), r.Floor.LatenessP99)
+	beyond(add("queue-wait", "wait in the operator's queues, p99", "s", worstWait(r.Queues), limits.QueueWaitP99.Seconds()), r.Floor.WaitP99)
 	add("api-latency", "API server: writes to the inventory, p99", "s", f.MutatingP99, limits.MutatingP99.Seconds())
 	server := add("errors-5xx", "API errors 5xx", "", f.Server, limits.Errors5xx)
 	if f.CutOff && server.Status == report.Missed {

@@ -87,10 +87,25 @@ func TestVerdicts(t *testing.T) {
 func TestWhatTheHardwareCannotMeetIsNotApplied(t *testing.T) {
 	r, f := good()
 	f.OutOfReach = "too slow"
-	r.Floor.Seconds, r.Makespan, r.Latency.Stretch.P99, r.Latency.Lateness.P99 = 200, new(210.0), 3, 60
+	r.Floor.Seconds, r.Makespan, r.Latency.Stretch.P99 = 200, new(210.0), 3
+	r.Floor.LatenessP99, r.Latency.Lateness.P99 = new(30.0), 60
+	r.Floor.WaitP99, r.Queues[1].WaitP99 = new(4.0), new(5.0)
 	v, byID := judge(r, f, Outcome{})
-	if v.Code != verdict.Passed || byID["stretch"].Status != report.NotApplied || byID["lateness"].Status != report.NotApplied || byID["makespan"].Status != report.Met {
+	for _, id := range []string{"stretch", "lateness", "queue-wait"} {
+		if byID[id].Status != report.NotApplied {
+			t.Errorf("%s is %s", id, byID[id].Status)
+		}
+	}
+	if v.Code != verdict.Passed || byID["makespan"].Status != report.Met {
 		t.Errorf("verdict %v: %+v", v.Reasons(), byID)
+	}
+}
+
+func TestALimitThatTheHardwareCanMeetApplies(t *testing.T) {
+	r, f := good()
+	r.Floor.LatenessP99, r.Latency.Lateness.P99 = new(0.9), 1.1
+	if v, byID := judge(r, f, Outcome{}); v.Code != verdict.SLOMissed || byID["lateness"].Status != report.Missed {
+		t.Errorf("verdict %v: %+v", v.Reasons(), byID["lateness"])
 	}
 }
 
