@@ -99,6 +99,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	api := client.InventoryV1alpha1()
 	op.kyma, err = kyma.New(kyma.Dependencies{
 		Client:    api,
+		Create:    commit.RESTCreate[*v1alpha1.HelmComponent](api.RESTClient(), "helmcomponents"),
 		PutStatus: commit.REST[v1alpha1.KymaStatus](api.RESTClient(), "kymas"), Current: commit.RESTCurrent(api.RESTClient(), "kymas"),
 		Kymas: op.kymas, Components: op.components,
 		Throttle: writes, Clock: wall, Metrics: m, Queues: queues, Recorder: events,

@@ -3,8 +3,10 @@ package commit
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,6 +212,37 @@ func TestRESTSendsTheStatusAlone(t *testing.T) {
 	}
 	if want := "PUT /apis/g/v1/namespaces/ns/things/obj/status?fieldValidation=Ignore"; path != want {
 		t.Errorf("request = %s, want %s", path, want)
+	}
+}
+
+func TestRESTCreate(t *testing.T) {
+	var path, got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		path, got = r.Method+" "+r.URL.String()+" "+r.Header.Get("Content-Type"), string(body)
+		if strings.Contains(got, "taken") {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","reason":"AlreadyExists","code":409}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"metadata":{"resourceVersion":"42"}}`))
+	}))
+	defer server.Close()
+	create := RESTCreate[*metav1.PartialObjectMetadata](restClient(t, server.URL), "things")
+	obj := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{Kind: "Thing"}, ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "obj"}}
+	version, err := create(t.Context(), obj)
+	if err != nil || version != "42" {
+		t.Fatalf("create = %q, %v; want 42", version, err)
+	}
+	if want := `{"kind":"Thing","metadata":{"name":"obj","namespace":"ns"}}`; got != want {
+		t.Errorf("body = %s, want %s", got, want)
+	}
+	if want := "POST /apis/g/v1/namespaces/ns/things?fieldValidation=Ignore application/json"; path != want {
+		t.Errorf("request = %s, want %s", path, want)
+	}
+	obj.Name = "taken"
+	if _, err := create(t.Context(), obj); !apierrors.IsAlreadyExists(err) {
+		t.Errorf("of a name that is taken: %v", err)
 	}
 }
 

@@ -24,16 +24,34 @@ func REST[S any](client rest.Interface, resource string) Put[S] {
 		if err != nil {
 			return "", fmt.Errorf("encode: %w", err)
 		}
-		reply, err := client.Put().
-			Namespace(body.Metadata.Namespace).Resource(resource).Name(body.Metadata.Name).SubResource("status").
-			Param("fieldValidation", metav1.FieldValidationIgnore).
-			SetHeader("Content-Type", "application/json").
-			Body(data).Do(ctx).Raw()
-		if err != nil {
-			return "", err
-		}
-		return resourceVersion(reply)
+		return send(ctx, client.Put().
+			Namespace(body.Metadata.Namespace).Resource(resource).Name(body.Metadata.Name).SubResource("status"), data)
 	}
+}
+
+// Create makes an object and returns its resourceVersion.
+type Create[T metav1.Object] func(ctx context.Context, obj T) (resourceVersion string, err error)
+
+// RESTCreate creates objects as REST puts statuses. They must say their kind.
+func RESTCreate[T metav1.Object](client rest.Interface, resource string) Create[T] {
+	return func(ctx context.Context, obj T) (string, error) {
+		data, err := json.Marshal(obj)
+		if err != nil {
+			return "", fmt.Errorf("encode: %w", err)
+		}
+		return send(ctx, client.Post().Namespace(obj.GetNamespace()).Resource(resource), data)
+	}
+}
+
+func send(ctx context.Context, request *rest.Request, body []byte) (string, error) {
+	reply, err := request.
+		Param("fieldValidation", metav1.FieldValidationIgnore).
+		SetHeader("Content-Type", "application/json").
+		Body(body).Do(ctx).Raw()
+	if err != nil {
+		return "", err
+	}
+	return resourceVersion(reply)
 }
 
 // resourceVersion finds the version in an object without decoding it, which

@@ -75,6 +75,7 @@ type Recorder interface {
 // Dependencies are what the controller works with.
 type Dependencies struct {
 	Client     inventory.HelmComponentsGetter
+	Create     commit.Create[*v1alpha1.HelmComponent]
 	PutStatus  commit.Put[v1alpha1.KymaStatus]
 	Current    commit.Current
 	Kymas      *informers.Kymas

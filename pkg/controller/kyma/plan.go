@@ -36,9 +36,9 @@ type drift struct {
 // view is what a plan is made from.
 type view struct {
 	owned []*v1alpha1.HelmComponent
-	// created tells whether a component of that name was created already and
-	// the cache has yet to see it.
-	created func(name string) bool
+	// written tells whether a component of that name was created or corrected
+	// already and the cache has yet to see it.
+	written func(name string) bool
 	// deleted tells whether the component was deleted already.
 	deleted func(*v1alpha1.HelmComponent) bool
 	// foreign tells whether an object of that name is there that the Kyma does
@@ -60,11 +60,12 @@ func makePlan(ky *v1alpha1.Kyma, v view, timeline lifecycle.Timeline) plan {
 		switch {
 		case ok && (hc.DeletionTimestamp != nil || v.deleted(hc)):
 			// Its name is free once it is gone; that event leads back here.
+		case ok && drifted(hc, module) && v.written(name):
 		case ok && drifted(hc, module):
 			p.correct = append(p.correct, drift{hc, module})
 		case ok:
 			p.present[module.Name] = hc
-		case v.created(name):
+		case v.written(name):
 		case v.foreign(name):
 			p.taken = append(p.taken, name)
 		default:
@@ -100,6 +101,7 @@ func ComponentSpec(module v1alpha1.KymaComponent) v1alpha1.HelmComponentSpec {
 // newComponent is the component of a Kyma's module.
 func newComponent(ky *v1alpha1.Kyma, module v1alpha1.KymaComponent) *v1alpha1.HelmComponent {
 	return &v1alpha1.HelmComponent{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HelmComponent"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      names.Child(ky.Name, module.Name),
 			Namespace: ky.Namespace,

@@ -62,7 +62,7 @@ func deleting(hc *v1alpha1.HelmComponent) {
 func viewOf(owned ...*v1alpha1.HelmComponent) view {
 	return view{
 		owned:   owned,
-		created: func(string) bool { return false },
+		written: func(string) bool { return false },
 		deleted: func(*v1alpha1.HelmComponent) bool { return false },
 		foreign: func(string) bool { return false },
 	}
@@ -108,7 +108,7 @@ func TestMakePlan(t *testing.T) {
 		"created, and the cache does not show it yet": {
 			func() view {
 				v := viewOf(childOf(ky, "ory"), childOf(ky, "monitoring"))
-				v.created = func(name string) bool { return name == "pb-istio" }
+				v.written = func(name string) bool { return name == "pb-istio" }
 				return v
 			},
 			summary{present: []string{"monitoring", "ory"}},
@@ -118,6 +118,14 @@ func TestMakePlan(t *testing.T) {
 				return viewOf(childOf(ky, "ory", func(hc *v1alpha1.HelmComponent) { hc.Spec.Namespace = "elsewhere" }), childOf(ky, "istio"), childOf(ky, "monitoring"))
 			},
 			summary{correct: []string{"pb-ory"}, present: []string{"istio", "monitoring"}},
+		},
+		"corrected, and the cache does not show it yet": {
+			func() view {
+				v := viewOf(childOf(ky, "ory", func(hc *v1alpha1.HelmComponent) { hc.Spec.Namespace = "elsewhere" }), childOf(ky, "istio"), childOf(ky, "monitoring"))
+				v.written = func(name string) bool { return name == "pb-ory" }
+				return v
+			},
+			summary{present: []string{"istio", "monitoring"}},
 		},
 		"the labels drifted": {
 			func() view {

@@ -58,7 +58,7 @@ func (c *Controller) plan(ky *v1alpha1.Kyma) (plan, error) {
 	version := c.Components.Version()
 	return makePlan(ky, view{
 		owned: owned,
-		created: func(name string) bool {
+		written: func(name string) bool {
 			return c.children.writes.Behind(cache.ObjectName{Namespace: ky.Namespace, Name: name}, version)
 		},
 		deleted: c.children.wasDeleted,
@@ -101,11 +101,9 @@ func (c *Controller) apply(ctx context.Context, ky *v1alpha1.Kyma, p plan) (left
 func (c *Controller) create(ctx context.Context, ky *v1alpha1.Kyma, module v1alpha1.KymaComponent) error {
 	hc := newComponent(ky, module)
 	return c.write(ctx, createBy(ky, module.Name, c.options.Timeline), "create helmcomponent "+hc.Name, func() error {
-		created, err := c.Client.HelmComponents(ky.Namespace).Create(ctx, hc, metav1.CreateOptions{
-			FieldValidation: metav1.FieldValidationIgnore,
-		})
+		version, err := c.Create(ctx, hc)
 		if err == nil {
-			c.children.writes.Wrote(cache.MetaObjectToName(created), created.ResourceVersion)
+			c.children.writes.Wrote(cache.MetaObjectToName(hc), version)
 		}
 		return err
 	})

@@ -56,7 +56,7 @@ func newFixture(t *testing.T, ky *v1alpha1.Kyma, children ...*v1alpha1.HelmCompo
 		t.Fatal(err)
 	}
 	f.Controller, err = New(Dependencies{
-		Client: f.client.InventoryV1alpha1(), PutStatus: f.putStatus, Kymas: kymas, Components: components,
+		Client: f.client.InventoryV1alpha1(), Create: f.create, PutStatus: f.putStatus, Kymas: kymas, Components: components,
 		Throttle: throttle.New(throttle.Options{QPS: -1, MaxInFlight: 8, Clock: f.clock}),
 		Clock:    f.clock, Metrics: noMetrics{}, Recorder: f,
 		Current: func(context.Context, cache.ObjectName) (metav1.Object, error) { return nil, f.putError },
@@ -89,6 +89,14 @@ func (f *fixture) putStatus(_ context.Context, body commit.Body[v1alpha1.KymaSta
 	}
 	f.statuses = append(f.statuses, body.Status)
 	return "100", nil
+}
+
+func (f *fixture) create(ctx context.Context, hc *v1alpha1.HelmComponent) (string, error) {
+	created, err := f.client.InventoryV1alpha1().HelmComponents(hc.Namespace).Create(ctx, hc, metav1.CreateOptions{})
+	if err != nil {
+		return "", err
+	}
+	return created.ResourceVersion, nil
 }
 
 func (f *fixture) KymaChanged(_ *v1alpha1.Kyma, _ *metav1.Condition, ready metav1.Condition) {
