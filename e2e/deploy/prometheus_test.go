@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kyma-incubator/kymactl/e2e/internal/process"
 	"github.com/kyma-incubator/kymactl/hack/deploy/manifests"
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 )
@@ -83,7 +84,7 @@ func startPrometheus(t *testing.T, bench *rbacBench, replicas ...*operatorProces
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
-	log := &lockedBuffer{}
+	log := &process.Buffer{}
 	cmd := exec.Command(binary, "--config.file="+write("prometheus.yml", config), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
 	cmd.Stdout, cmd.Stderr = log, log
@@ -94,7 +95,7 @@ func startPrometheus(t *testing.T, bench *rbacBench, replicas ...*operatorProces
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("log of Prometheus:\n%s", tail(log.String(), 20))
+			t.Logf("log of Prometheus:\n%s", process.Tail(log.String(), 20))
 		}
 	})
 	return &prometheus{url: "http://" + address}

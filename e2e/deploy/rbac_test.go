@@ -187,8 +187,7 @@ func (b *rbacBench) try(t *testing.T, name string) (failed, reason string) {
 		namespace: namespace.Name, reader: b.reader, stranger: b.stranger,
 	}
 	failed, reason = r.run(t.Context())
-	_ = operator.cmd.Process.Kill()
-	<-operator.ended
+	operator.Kill()
 	// The next trial's operator sees all namespaces; this one's Kyma is none of its business.
 	err := b.inventory.InventoryV1alpha1().Kymas(namespace.Name).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{})
 	if err != nil {

@@ -13,13 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
+	"github.com/kyma-incubator/kymactl/e2e/internal/process"
 )
 
 // TestMistakesOfTheCaller end in exit code 2 and one line that says what is
 // wrong, before the operator touches anything.
 func TestMistakesOfTheCaller(t *testing.T) {
 	t.Parallel()
-	kubeconfig := "--kubeconfig=" + writeKubeconfig(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	kubeconfig := "--kubeconfig=" + process.Kubeconfig(t, &rest.Config{Host: "http://127.0.0.1:1"})
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	for name, test := range map[string]struct {
 		args []string
@@ -45,13 +46,13 @@ func TestMistakesOfTheCaller(t *testing.T) {
 			if code := p.exit(t); code != 2 {
 				t.Errorf("exit code is %d, want 2", code)
 			}
-			line, rest, _ := strings.Cut(p.log.String(), "\n")
+			line, rest, _ := strings.Cut(p.Log.String(), "\n")
 			if !strings.HasPrefix(line, "Error: ") || !strings.Contains(line, test.want) {
 				t.Errorf("it says %q", line)
 			}
 			// A pointer to the help may follow.
 			if strings.Count(rest, "\n") > 1 || strings.Contains(rest, "Error") {
-				t.Errorf("it says more than one line: %q", p.log.String())
+				t.Errorf("it says more than one line: %q", p.Log.String())
 			}
 		})
 	}
@@ -68,23 +69,23 @@ func TestUnreachableAPIServer(t *testing.T) {
 	g := newGate(t, &rest.Config{Host: "http://127.0.0.1:1"})
 	address := g.server.URL
 	g.server.Close()
-	p := launch(t, bareEnvironment(t), "--kubeconfig="+writeKubeconfig(t, &rest.Config{Host: address}))
+	p := launch(t, bareEnvironment(t), "--kubeconfig="+process.Kubeconfig(t, &rest.Config{Host: address}))
 	checkFailure(t, p, address)
 }
 
 func TestMissingCRDs(t *testing.T) {
 	plane := controlplane.Bare(t)
-	p := launch(t, bareEnvironment(t), "--kubeconfig="+writeKubeconfig(t, plane.RESTConfig()))
+	p := launch(t, bareEnvironment(t), "--kubeconfig="+process.Kubeconfig(t, plane.RESTConfig()))
 	checkFailure(t, p, "make install")
 }
 
 // checkFailure wants exit code 1 and one line.
-func checkFailure(t *testing.T, p *process, want string) {
+func checkFailure(t *testing.T, p *operatorProcess, want string) {
 	t.Helper()
 	if code := p.exit(t); code != 1 {
 		t.Errorf("exit code is %d, want 1", code)
 	}
-	said := strings.TrimSpace(p.log.String())
+	said := strings.TrimSpace(p.Log.String())
 	if !strings.HasPrefix(said, "Error: ") || !strings.Contains(said, want) || strings.Contains(said, "\n") {
 		t.Errorf("it says %q", said)
 	}

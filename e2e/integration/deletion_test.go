@@ -73,7 +73,7 @@ func TestKymaMadeAgainUnderItsName(t *testing.T) {
 			l.create(kyma("again", modules...))
 			l.success("again")
 			if away {
-				operator.kill()
+				operator.Kill()
 			}
 			old := l.deleteKyma("again")
 			l.create(kyma("again", modules...))

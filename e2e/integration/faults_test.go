@@ -91,7 +91,7 @@ func TestControlPlaneBreaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.checkFleet(names)
-	if !p.running() {
+	if !p.Running() {
 		t.Error("the operator has ended")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
+	"github.com/kyma-incubator/kymactl/e2e/internal/process"
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 	"github.com/kyma-incubator/kymactl/pkg/controller/names"
@@ -104,12 +105,12 @@ func (l *lab) chart(module, template string) {
 }
 
 // start starts an operator for the namespace and waits until it is ready.
-func (l *lab) start(args ...string) *process {
+func (l *lab) start(args ...string) *operatorProcess {
 	l.Helper()
 	return l.startAs(l.plane.RESTConfig(), args...)
 }
 
-func (l *lab) startAs(config *rest.Config, args ...string) *process {
+func (l *lab) startAs(config *rest.Config, args ...string) *operatorProcess {
 	l.Helper()
 	p := l.spawn(config, args...)
 	l.eventually("the operator is ready", p.ready)
@@ -117,10 +118,10 @@ func (l *lab) startAs(config *rest.Config, args ...string) *process {
 }
 
 // spawn starts an operator and does not wait.
-func (l *lab) spawn(config *rest.Config, args ...string) *process {
+func (l *lab) spawn(config *rest.Config, args ...string) *operatorProcess {
 	l.Helper()
 	return launch(l.TB, os.Environ(), append([]string{
-		"--kubeconfig=" + writeKubeconfig(l.TB, config),
+		"--kubeconfig=" + process.Kubeconfig(l.TB, config),
 		"--namespace=" + l.namespace,
 		"--lifecycle-unit=" + unit.String(),
 		"--charts=" + l.charts,

@@ -58,7 +58,7 @@ func (l *lab) killAfterCreate(g *gate, n int, answered bool) {
 		}
 		return count == n
 	})
-	p.kill()
+	p.Kill()
 	if got := l.made(); got != n {
 		l.Fatalf("%d components were made, want %d", got, n)
 	}
@@ -86,7 +86,7 @@ func TestKilledInEachState(t *testing.T) {
 		l.history.until(t, "a component is "+string(state), func(c change) bool {
 			return c.component != nil && c.component.Status.Status == state
 		})
-		p.kill()
+		p.Kill()
 	}
 	l.start("--coalesce-transitions=false")
 	l.success("states")
@@ -113,7 +113,7 @@ func TestKilledBeforeTheLastWord(t *testing.T) {
 	l.history.until(t, "the component is success", func(c change) bool {
 		return c.component != nil && c.component.Status.Status == v1alpha1.ComponentSuccess
 	})
-	p.kill()
+	p.Kill()
 	g.set(nil)
 	l.startAs(g.config())
 	l.success("word")

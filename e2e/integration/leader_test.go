@@ -16,7 +16,7 @@ const leaseName = "kyma-operator.inventory.kyma-project.io"
 // replica is one of several operators, behind a gate of its own so that its
 // writes can be told from the others'.
 type replica struct {
-	*process
+	*operatorProcess
 	gate *gate
 }
 
@@ -40,7 +40,7 @@ func (l *lab) holder(ctx context.Context) string {
 func (l *lab) leads(r *replica) {
 	l.Helper()
 	l.eventually("the replica leads", func(context.Context) string {
-		if !strings.Contains(r.log.String(), "msg=Working") {
+		if !strings.Contains(r.Log.String(), "msg=Working") {
 			return "it stands by"
 		}
 		return ""
@@ -89,7 +89,7 @@ func TestLeaderIsKilled(t *testing.T) {
 	if answer := standby.ready(t.Context()); answer != "" {
 		t.Errorf("the standby's readyz answers %s", answer)
 	}
-	leader.kill()
+	leader.Kill()
 	l.checkTakeover(standby, time.Now(), 15*time.Second)
 	l.create(standard("after"))
 	l.checkHandedOver("orphaned", "after")
@@ -143,7 +143,7 @@ func TestPausedLeader(t *testing.T) {
 	if late := leader.gate.written()[before:]; len(late) > 0 {
 		t.Errorf("the old leader wrote after it was replaced: %v", late)
 	}
-	if !standby.running() {
+	if !standby.Running() {
 		t.Error("the new leader has ended")
 	}
 	l.checkHandedOver("paused", "waiting")

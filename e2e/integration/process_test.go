@@ -8,10 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,71 +16,33 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kyma-incubator/kymactl/e2e/internal/process"
 )
 
-// process is the operator as a process of its own.
-type process struct {
-	cmd   *exec.Cmd
-	log   *lockedBuffer
-	ended chan struct{}
-	err   error
-}
+// operatorProcess is the operator as a process of its own.
+type operatorProcess struct{ *process.Process }
 
-// launch starts the operator's binary. It is killed at the end of the test if it
-// still runs then.
-func launch(t testing.TB, env []string, args ...string) *process {
+// launch starts the operator's binary.
+func launch(t testing.TB, env []string, args ...string) *operatorProcess {
 	t.Helper()
-	p := &process{cmd: exec.Command(operatorBinary(t), args...), log: &lockedBuffer{}, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = p.log, p.log, env
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		p.kill()
-		log := p.log.String()
-		if strings.Contains(log, "panic: ") {
-			t.Error("the operator panicked")
-		}
-		if t.Failed() {
-			t.Logf("log of the operator:\n%s", tail(log, 25))
-		}
-	})
-	return p
-}
-
-func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
-	<-p.ended
+	cmd := exec.Command(process.Operator(t), args...)
+	cmd.Env = env
+	return &operatorProcess{process.Start(t, cmd)}
 }
 
 // signal does nothing where the process has ended.
-func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+func (p *operatorProcess) signal(s syscall.Signal) { _ = p.Cmd.Process.Signal(s) }
 
 // exit waits for the end of the process and returns its exit code.
-func (p *process) exit(t testing.TB) int {
+func (p *operatorProcess) exit(t testing.TB) int {
 	t.Helper()
 	select {
-	case <-p.ended:
-		return p.cmd.ProcessState.ExitCode()
+	case <-p.Ended:
+		return p.Cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
 		t.Fatalf("the operator still runs after %s", patience)
 		return -1
-	}
-}
-
-func (p *process) running() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
 	}
 }
 
@@ -91,8 +50,8 @@ var serving = regexp.MustCompile(`msg="Serving ([a-z ]+)" address=(\S+)`)
 
 // address of one of the servers, which chose its port itself; empty while it
 // does not listen.
-func (p *process) address(server string) string {
-	for _, match := range serving.FindAllStringSubmatch(p.log.String(), -1) {
+func (p *operatorProcess) address(server string) string {
+	for _, match := range serving.FindAllStringSubmatch(p.Log.String(), -1) {
 		if match[1] == server {
 			return match[2]
 		}
@@ -101,9 +60,9 @@ func (p *process) address(server string) string {
 }
 
 // ready returns "" if /readyz answers with 200, else what it answers.
-func (p *process) ready(ctx context.Context) string {
-	if !p.running() {
-		return "the operator has ended: " + tail(p.log.String(), 3)
+func (p *operatorProcess) ready(ctx context.Context) string {
+	if !p.Running() {
+		return "the operator has ended: " + process.Tail(p.Log.String(), 3)
 	}
 	_, err := p.get(ctx, "health probes", "/readyz")
 	if err != nil {
@@ -113,12 +72,12 @@ func (p *process) ready(ctx context.Context) string {
 }
 
 // serves returns "" once the health probes are answered, however.
-func (p *process) serves(ctx context.Context) string {
+func (p *operatorProcess) serves(ctx context.Context) string {
 	_, err := p.get(ctx, "health probes", "/healthz")
 	return text(err)
 }
 
-func (p *process) get(ctx context.Context, server, path string) ([]byte, error) {
+func (p *operatorProcess) get(ctx context.Context, server, path string) ([]byte, error) {
 	address := p.address(server)
 	if address == "" {
 		return nil, fmt.Errorf("%s are not served yet", server)
@@ -141,7 +100,7 @@ func (p *process) get(ctx context.Context, server, path string) ([]byte, error) 
 
 // metric sums up the counters or gauges of a name that have the labels, given
 // as key, value, key, value.
-func (p *process) metric(t testing.TB, name string, labels ...string) float64 {
+func (p *operatorProcess) metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
 	var sum float64
 	eventually(t, "metrics are served", func(ctx context.Context) string {
@@ -176,48 +135,4 @@ func hasLabels(metric *dto.Metric, labels []string) bool {
 		}
 	}
 	return true
-}
-
-// writeKubeconfig writes a kubeconfig that gives the access of config.
-func writeKubeconfig(t testing.TB, config *rest.Config) string {
-	t.Helper()
-	const name = "test"
-	file := clientcmdapi.NewConfig()
-	file.Clusters[name] = &clientcmdapi.Cluster{
-		Server: config.Host, CertificateAuthority: config.CAFile, CertificateAuthorityData: config.CAData,
-	}
-	file.AuthInfos[name] = &clientcmdapi.AuthInfo{
-		ClientCertificate: config.CertFile, ClientCertificateData: config.CertData,
-		ClientKey: config.KeyFile, ClientKeyData: config.KeyData,
-		Impersonate: config.Impersonate.UserName, ImpersonateGroups: config.Impersonate.Groups,
-	}
-	file.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
-	file.CurrentContext = name
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*file, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -32,7 +32,7 @@ func TestConvergedFleetIsNotWrittenTo(t *testing.T) {
 	}
 	l.quietSince(converged, "on resync")
 
-	p.kill()
+	p.Kill()
 	p = l.start(args...)
 	for controller, objects := range map[string]float64{"kyma": 2, "helmcomponent": 36} {
 		l.reconciled(p, controller, 2*objects)
@@ -43,7 +43,7 @@ func TestConvergedFleetIsNotWrittenTo(t *testing.T) {
 const reconciles = "kyma_operator_reconciles_total"
 
 // reconciled waits until a controller has made so many syncs.
-func (l *lab) reconciled(p *process, controller string, wanted float64) {
+func (l *lab) reconciled(p *operatorProcess, controller string, wanted float64) {
 	l.Helper()
 	l.eventually("syncs of "+controller, func(context.Context) string {
 		if got := p.metric(l.TB, reconciles, "controller", controller); got < wanted { //nolint:contextcheck // It has the test's.

@@ -46,7 +46,7 @@ func TestNameTakenByAForeignObject(t *testing.T) {
 
 // checkRetries fails if errors come back faster than back-off allows: a handful
 // by now, where a hot loop would have made thousands.
-func (l *lab) checkRetries(p *process) {
+func (l *lab) checkRetries(p *operatorProcess) {
 	l.Helper()
 	if errors := p.metric(l.TB, reconciles, "result", "error"); errors == 0 || errors > 40 {
 		l.Errorf("%v syncs ended in an error", errors)
