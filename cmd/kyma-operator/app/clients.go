@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/discovery"
@@ -36,9 +35,6 @@ func restConfig(o *Options) (*rest.Config, error) {
 func controllerConfig(base *rest.Config, wrap ...func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	config := rest.CopyConfig(base)
 	config.QPS = -1
-	if os.Getenv("KYMA_H1") != "" {
-		config.NextProtos = []string{"http/1.1"}
-	}
 	for _, w := range wrap {
 		config.Wrap(w)
 	}
