@@ -79,7 +79,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	if o.LeaderElection.Enabled {
 		wrap = append(wrap, op.fence.transport)
 	}
-	client, err := versioned.NewForConfig(controllerConfig(config, wrap...))
+	client, err := newClient(controllerConfig(config, wrap...))
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}
@@ -157,9 +157,6 @@ func (op *operator) run(ctx context.Context) error {
 	if err := op.startServers(serving); err != nil {
 		return err
 	}
-	if op.options.RenderCache {
-		go op.warm(serving)
-	}
 	var watching sync.WaitGroup
 	watching.Go(func() { op.kymas.RunWithContext(serving) })
 	watching.Go(func() { op.components.RunWithContext(serving) })
@@ -172,6 +169,9 @@ func (op *operator) run(ctx context.Context) error {
 		return nil
 	}
 	logger.Info("Caches are filled", "kymas", len(op.kymas.GetStore().ListKeys()), "helmcomponents", len(op.components.GetStore().ListKeys()))
+	if op.options.RenderCache {
+		go op.warm(serving)
+	}
 	if op.options.LeaderElection.Enabled {
 		return lead(ctx, op.config, op.options.LeaderElection, op.fence, op.work)
 	}

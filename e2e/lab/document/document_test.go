@@ -18,7 +18,7 @@ func TestWrite(t *testing.T) {
 		},
 	}
 	path := filepath.Join(t.TempDir(), "findings.md")
-	begin, end := markers("findings")
+	begin, end := markers("findings", "cache")
 	if err := os.WriteFile(path, []byte("above\n"+begin+"\nold figures\n"+end+"\nbelow\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

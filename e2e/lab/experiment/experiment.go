@@ -45,8 +45,9 @@ const (
 	Throttled  = "429"
 	Success    = "Kymas in success"
 	Reconciles = "reconciles"
-	Retries    = "retries"
-	CacheHits  = "render hits"
+	Retries    = "failed syncs"
+	Renders    = "renders"
+	RenderCPU  = "render CPU s"
 	RestWrites = "writes at rest"
 	RestRecs   = "reconciles at rest"
 	RestCPU    = "CPU at rest s"
@@ -75,17 +76,14 @@ func figures(r *report.Report) map[string]float64 {
 	set(RSS, r.Process.PeakRSSMB, 1)
 	set(PutP99, sli["api-latency"], 1000)
 	set(Throttled, sli["errors-429"], 1)
-	set(CacheHits, r.Process.RenderHits, 1)
+	set(Renders, r.Process.Renders, 1)
+	set(RenderCPU, r.Process.RenderCPU, 1)
+	set(Retries, r.Process.ReconcileErrors, 1)
 	if r.Latency.Kyma != nil {
 		out[Success] = float64(r.Latency.Kyma.Count)
 	}
 	if k, h := r.Process.ReconcilesKyma, r.Process.ReconcilesHC; k != nil && h != nil {
 		out[Reconciles] = *k + *h
-	}
-	for _, q := range r.Queues {
-		if q.Retries != nil {
-			out[Retries] += *q.Retries
-		}
 	}
 	for _, c := range r.Checks {
 		switch c.Name {

@@ -99,11 +99,11 @@ func TestWhatFailsLeavesWhatThereIs(t *testing.T) {
 func TestFindings(t *testing.T) {
 	var seen []Variant
 	dir := t.TempDir()
-	r, err := Findings(t.Context(), fake(nil, &seen), dir, []string{"istio"}, time.Minute)
+	r, err := Findings(t.Context(), fake(nil, &seen), FindingIDs(), dir, []string{"istio"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) != FindingRuns || len(r.Findings) != 5 || len(r.Experiments) != FindingRuns {
+	if runs := FindingRuns(FindingIDs()); len(seen) != runs || len(r.Findings) != 5 || len(r.Experiments) != runs {
 		t.Errorf("%d runs, %d findings", len(seen), len(r.Findings))
 	}
 	for _, f := range r.Findings {
@@ -122,5 +122,14 @@ func TestFindings(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "broken-charts", "istio", "templates", "fail.yaml")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSomeFindings(t *testing.T) {
+	var seen []Variant
+	ids := []string{"client-qps", "render-cache"}
+	r, err := Findings(t.Context(), fake(nil, &seen), ids, t.TempDir(), nil, time.Minute)
+	if err != nil || len(r.Findings) != 2 || len(seen) != FindingRuns(ids) || len(seen) != 5 {
+		t.Errorf("%d runs, %v: %+v", len(seen), err, r)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	goroutines      = "go_goroutines"
 	reconciles      = "kyma_operator_reconciles_total"
 	statusWrites    = "kyma_operator_status_writes_total"
+	renders         = "kyma_operator_renders_total"
 	cacheRequests   = "kyma_operator_render_cache_requests_total"
 
 	mutatingVerbs   = "POST|PUT|PATCH|DELETE|DELETECOLLECTION"
@@ -236,6 +237,17 @@ func cpuOf(end, begin sampler.Sample, name string, metrics func(sampler.Sample) 
 		return nil
 	}
 	return sampler.Difference(metrics(end).Sum(cpuSeconds, nil), metrics(begin).Sum(cpuSeconds, nil))
+}
+
+// childrenCPU is the CPU of the processes that the operator started, in seconds;
+// nil where /proc is out of reach.
+func childrenCPU(end, begin sampler.Sample) *float64 {
+	e, ok := end.Procs[sampler.Operator]
+	b, before := begin.Procs[sampler.Operator]
+	if !ok || !before {
+		return nil
+	}
+	return pointer((e.Children - b.Children).Seconds())
 }
 
 // LiveHeap is the smallest heap that was seen in a time span: what is left after

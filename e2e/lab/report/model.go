@@ -186,10 +186,16 @@ type Process struct {
 	APIServerRSSMB   *float64 `json:"apiServerPeakRSSMB"`
 	ReconcilesKyma   *float64 `json:"reconcilesKyma"`
 	ReconcilesHC     *float64 `json:"reconcilesHelmComponent"`
-	RenderHits       *float64 `json:"renderHits"`
-	RenderMisses     *float64 `json:"renderMisses"`
-	StatusSkipped    *float64 `json:"statusSkipped"`
-	StatusCoalesced  *float64 `json:"statusCoalesced"`
+	// ReconcileErrors are the syncs that failed and are retried.
+	ReconcileErrors *float64 `json:"reconcileErrors"`
+	// Renders are the charts that were rendered, RenderCPU what the processes
+	// that did it used; it is not part of CPUSeconds.
+	Renders         *float64 `json:"renders"`
+	RenderCPU       *float64 `json:"renderCPUSeconds"`
+	RenderHits      *float64 `json:"renderHits"`
+	RenderMisses    *float64 `json:"renderMisses"`
+	StatusSkipped   *float64 `json:"statusSkipped"`
+	StatusCoalesced *float64 `json:"statusCoalesced"`
 }
 
 // Lab is the cost and the trustworthiness of the lab itself.

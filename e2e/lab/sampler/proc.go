@@ -10,9 +10,18 @@ import (
 
 // ProcStat is the cost of one process.
 type ProcStat struct {
-	CPU     time.Duration
-	RSS     uint64
-	PeakRSS uint64
+	CPU time.Duration
+	// Children is the CPU of the processes that it started and that have ended.
+	Children time.Duration
+	RSS      uint64
+	PeakRSS  uint64
+}
+
+// plus adds the CPU that another process of the same name has used.
+func (p ProcStat) plus(other ProcStat) ProcStat {
+	p.CPU += other.CPU
+	p.Children += other.Children
+	return p
 }
 
 // ReadProc reads /proc for a process.
@@ -30,11 +39,15 @@ func ReadProc(pid int) (ProcStat, error) {
 		return ProcStat{}, fmt.Errorf("read status of process %d: %w", pid, err)
 	}
 	return ProcStat{
-		CPU:     time.Duration(stat.CPUTime() * float64(time.Second)),
-		RSS:     status.VmRSS,
-		PeakRSS: status.VmHWM,
+		CPU:      time.Duration(stat.CPUTime() * float64(time.Second)),
+		Children: time.Duration(stat.CUTime+stat.CSTime) * tick,
+		RSS:      status.VmRSS,
+		PeakRSS:  status.VmHWM,
 	}, nil
 }
+
+// tick is the unit of CPU times in /proc, the same on every Linux (proc(5)).
+const tick = 10 * time.Millisecond
 
 // Self is the process of the lab.
 func Self() int { return os.Getpid() }

@@ -86,7 +86,7 @@ type Sampler struct {
 	lastAPI  time.Time
 	problems map[string]bool
 	// retired is the CPU of processes that have ended, by name.
-	retired map[string]time.Duration
+	retired map[string]ProcStat
 	lastPID map[string]int
 	last    map[string]ProcStat
 	peak    map[string]uint64
@@ -96,7 +96,7 @@ type Sampler struct {
 func New(config Config) *Sampler {
 	return &Sampler{
 		config: config, marks: map[string]Sample{}, problems: map[string]bool{},
-		retired: map[string]time.Duration{}, lastPID: map[string]int{}, last: map[string]ProcStat{}, peak: map[string]uint64{},
+		retired: map[string]ProcStat{}, lastPID: map[string]int{}, last: map[string]ProcStat{}, peak: map[string]uint64{},
 	}
 }
 
@@ -218,7 +218,7 @@ func (s *Sampler) readProcs() map[string]ProcStat {
 	defer s.mu.Unlock()
 	for name, pid := range pids {
 		if s.lastPID[name] != pid {
-			s.retired[name] += s.last[name].CPU
+			s.retired[name] = s.retired[name].plus(s.last[name])
 			s.lastPID[name] = pid
 			s.last[name] = ProcStat{}
 		}
@@ -228,8 +228,7 @@ func (s *Sampler) readProcs() map[string]ProcStat {
 		}
 		s.last[name] = stat
 		s.peak[name] = max(s.peak[name], stat.PeakRSS)
-		stat.CPU += s.retired[name]
-		out[name] = stat
+		out[name] = stat.plus(s.retired[name])
 	}
 	return out
 }

@@ -1,6 +1,8 @@
 package informers
 
 import (
+	"slices"
+	"sync/atomic"
 	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +37,7 @@ func stripKyma(obj any) (any, error) {
 		c.Name, c.Namespace = intern(c.Name), intern(c.Namespace)
 		c.ChartLocation, c.Version = intern(c.ChartLocation), intern(c.Version)
 	}
+	ky.Spec.Components = sharedModules(ky.Spec.Components)
 	for i, name := range ky.Status.WaitingFor {
 		ky.Status.WaitingFor[i] = intern(name)
 	}
@@ -64,6 +67,20 @@ func stripHelmComponent(obj any) (any, error) {
 	return hc, nil
 }
 
+// lastModules is the list of modules that came last.
+var lastModules atomic.Pointer[[]v1alpha1.KymaComponent]
+
+// sharedModules lets Kymas that follow one another share one list of modules,
+// as most of a fleet have the same.
+func sharedModules(modules []v1alpha1.KymaComponent) []v1alpha1.KymaComponent {
+	if last := lastModules.Load(); last != nil && slices.Equal(*last, modules) {
+		return *last
+	}
+	modules = slices.Clip(slices.Clone(modules))
+	lastModules.Store(&modules)
+	return modules
+}
+
 var isTrue = true
 
 func stripOwner(hc *v1alpha1.HelmComponent) {
@@ -76,6 +93,9 @@ func stripOwner(hc *v1alpha1.HelmComponent) {
 				*flag = &isTrue
 			}
 		}
+	}
+	if len(hc.OwnerReferences) == 1 {
+		hc.OwnerReferences = owners.share(hc.OwnerReferences[0])
 	}
 }
 

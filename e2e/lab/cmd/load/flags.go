@@ -28,6 +28,7 @@ const (
 type flags struct {
 	cluster, kubeconfig, scenario, modules, operatorArgs, out, baseline, thresholds        string
 	operatorBinary, operatorKubeconfig, operatorNamespace, grid, namespace, name, document string
+	findings                                                                               []string
 	kymas, batches, kills, repeat                                                          int
 	rate, churnShare, observe                                                              float64
 	unit, timeout, capacity, resync                                                        time.Duration
@@ -69,6 +70,7 @@ func (f *flags) bind(set *pflag.FlagSet) {
 	set.Float64Var(&f.churnShare, "churn-share", 0.3, "Share of the Kymas that are changed, for scenario churn.")
 	set.DurationVar(&f.resync, "resync-period", 30*time.Second, "Resync periods of the operator, for scenario resync.")
 	set.StringVar(&f.grid, "grid", "", "What a sweep varies, like \"kube-api-qps=20,150,-1;helmcomponent-workers=4,32\"; empty: a grid around the defaults.")
+	set.StringSliceVar(&f.findings, "findings", experiment.FindingIDs(), "Which experiments the scenario findings makes.")
 	set.StringVar(&f.operatorArgs, "operator-args", "--kube-api-qps=-1", "Flags of the operator under test, separated by spaces.")
 	set.StringVar(&f.operatorBinary, "operator-binary", "", "Operator to run as a process; embedded: bin/kyma-operator. Empty elsewhere: the one in the cluster.")
 	set.StringVar(&f.operatorKubeconfig, "operator-kubeconfig", "", "Kubeconfig for that process, if not the lab's own.")
@@ -127,6 +129,11 @@ func (f *flags) complete(set *pflag.FlagSet) error {
 	}
 	if f.axes, err = experiment.ParseGrid(f.grid); err != nil {
 		return err
+	}
+	for _, id := range f.findings {
+		if !slices.Contains(experiment.FindingIDs(), id) {
+			return fmt.Errorf("--findings: %s is none of %s", id, strings.Join(experiment.FindingIDs(), ", "))
+		}
 	}
 	f.args = strings.Fields(f.operatorArgs)
 	for _, file := range []string{f.baseline, f.operatorKubeconfig, f.operatorBinary} {

@@ -199,6 +199,7 @@ func TestSetUpFails(t *testing.T) {
 		"too many modules":    {"--modules=19"},
 		"an empty module":     {"--modules=a,,b"},
 		"a bad grid":          {"--grid=qps"},
+		"no such finding":     {"--findings=client-qps,other"},
 		"absent thresholds":   {"--thresholds=/absent"},
 		"a stray argument":    {"burst"},
 		"an unknown flag":     {"--fast"},

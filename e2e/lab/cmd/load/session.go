@@ -106,7 +106,7 @@ func (s *session) shown(ctx context.Context) (*report.Report, error) {
 		for _, m := range s.parsed {
 			names = append(names, m.Name)
 		}
-		return experiment.Findings(ctx, s.variant(experiment.FindingRuns), s.out, names, s.options().Ideal())
+		return experiment.Findings(ctx, s.variant(experiment.FindingRuns(s.findings)), s.findings, s.out, names, s.options().Ideal())
 	}
 	return s.median(ctx)
 }
