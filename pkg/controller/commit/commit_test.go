@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -219,10 +220,11 @@ func TestRESTCreate(t *testing.T) {
 	var path, got string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
 		path, got = r.Method+" "+r.URL.String()+" "+r.Header.Get("Content-Type"), string(body)
 		if strings.Contains(got, "taken") {
 			w.WriteHeader(http.StatusConflict)
-			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","reason":"AlreadyExists","code":409}`))
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","reason":"AlreadyExists","code":409,"details":{"causes":[{"reason":"NamespaceTerminating"}]}}`))
 			return
 		}
 		_, _ = w.Write([]byte(`{"metadata":{"resourceVersion":"42"}}`))
@@ -241,7 +243,8 @@ func TestRESTCreate(t *testing.T) {
 		t.Errorf("request = %s, want %s", path, want)
 	}
 	obj.Name = "taken"
-	if _, err := create(t.Context(), obj); !apierrors.IsAlreadyExists(err) {
+	_, err = create(t.Context(), obj)
+	if !apierrors.IsAlreadyExists(err) || !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		t.Errorf("of a name that is taken: %v", err)
 	}
 }

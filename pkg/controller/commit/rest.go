@@ -44,10 +44,15 @@ func RESTCreate[T metav1.Object](client rest.Interface, resource string) Create[
 }
 
 func send(ctx context.Context, request *rest.Request, body []byte) (string, error) {
-	reply, err := request.
+	result := request.
 		Param("fieldValidation", metav1.FieldValidationIgnore).
 		SetHeader("Content-Type", "application/json").
-		Body(body).Do(ctx).Raw()
+		Body(body).Do(ctx)
+	// Raw alone would leave out why the server refuses.
+	if err := result.Error(); err != nil {
+		return "", err
+	}
+	reply, err := result.Raw()
 	if err != nil {
 		return "", err
 	}
