@@ -6,15 +6,11 @@ import (
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
-	"github.com/kyma-incubator/kymactl/pkg/controller/stream"
-	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
-	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned/scheme"
 )
 
 // restConfig finds the API server: by flag, by $KUBECONFIG and its defaults, or
@@ -43,25 +39,6 @@ func controllerConfig(base *rest.Config, wrap ...func(http.RoundTripper) http.Ro
 		config.Wrap(w)
 	}
 	return config
-}
-
-// newClient makes the clientset as versioned.NewForConfig does, but for how
-// watches are read.
-func newClient(config *rest.Config) (versioned.Interface, error) {
-	of := func(kind string) metav1.TypeMeta {
-		return metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind}
-	}
-	config = rest.CopyConfig(config)
-	groupVersion := v1alpha1.SchemeGroupVersion
-	config.GroupVersion = &groupVersion
-	config.APIPath = "/apis"
-	config.NegotiatedSerializer = stream.Serializer(scheme.Codecs.WithoutConversion(),
-		&v1alpha1.Kyma{TypeMeta: of("Kyma")}, &v1alpha1.HelmComponent{TypeMeta: of("HelmComponent")})
-	client, err := rest.RESTClientFor(config)
-	if err != nil {
-		return nil, err
-	}
-	return versioned.New(client), nil
 }
 
 // checkCRDs makes sure that the kinds are served before anything waits for them.

@@ -27,6 +27,7 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/controller/kyma"
 	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 	"github.com/kyma-incubator/kymactl/pkg/controller/metrics"
+	"github.com/kyma-incubator/kymactl/pkg/controller/stream"
 	"github.com/kyma-incubator/kymactl/pkg/controller/throttle"
 	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
 	"github.com/kyma-incubator/kymactl/pkg/render"
@@ -79,7 +80,7 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	if o.LeaderElection.Enabled {
 		wrap = append(wrap, op.fence.transport)
 	}
-	client, err := newClient(controllerConfig(config, wrap...))
+	client, err := stream.NewForConfig(controllerConfig(config, wrap...))
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}

@@ -2,11 +2,14 @@ package informers
 
 import (
 	"reflect"
+	"runtime"
 	"testing"
+	"weak"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 	"github.com/kyma-incubator/kymactl/pkg/controller/names"
 )
 
@@ -99,5 +102,53 @@ func TestOwnerKyma(t *testing.T) {
 	hc.OwnerReferences = nil
 	if uids, _ := ownerUID(hc); len(uids) != 0 {
 		t.Errorf("index of a component without an owner = %q", uids)
+	}
+}
+
+// Components of one Kyma share their owner reference, and the list of owners is
+// dropped with the last of them.
+func TestOwnersAreShared(t *testing.T) {
+	shared := sharedOwners{lists: map[metav1.OwnerReference]weak.Pointer[ownerList]{}}
+	ref := metav1.OwnerReference{Kind: "Kyma", Name: "pb", UID: "u", Controller: &isTrue}
+	a, b := shared.share(ref), shared.share(ref)
+	if &a[0] != &b[0] || !reflect.DeepEqual(a, []metav1.OwnerReference{ref}) {
+		t.Errorf("%p %+v, %p %+v", a, a, b, b)
+	}
+	ref.UID = "other"
+	if c := shared.share(ref); &c[0] == &a[0] || c[0].UID != "other" {
+		t.Errorf("of another Kyma: %+v", c)
+	}
+	if c := append(a, ref); len(shared.share(a[0])) != 1 || len(c) != 2 {
+		t.Error("a list grows for all")
+	}
+	runtime.KeepAlive(b)
+	eventually.True(t, "lists without a component are dropped", func() bool {
+		runtime.GC()
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		return len(shared.lists) == 0
+	})
+}
+
+func TestModulesAreShared(t *testing.T) {
+	list := func(names ...string) *v1alpha1.Kyma {
+		ky := &v1alpha1.Kyma{}
+		for _, name := range names {
+			ky.Spec.Components = append(ky.Spec.Components, v1alpha1.KymaComponent{Name: name})
+		}
+		if _, err := stripKyma(ky); err != nil {
+			t.Fatal(err)
+		}
+		return ky
+	}
+	a, b, other := list("ory", "istio"), list("ory", "istio"), list("istio", "ory")
+	if &a.Spec.Components[0] != &b.Spec.Components[0] {
+		t.Error("equal lists are not shared")
+	}
+	if other.Spec.Components[0].Name != "istio" || b.Spec.Components[0].Name != "ory" {
+		t.Errorf("%+v, %+v", other.Spec, b.Spec)
+	}
+	if none := list(); len(none.Spec.Components) != 0 {
+		t.Errorf("%+v", none.Spec)
 	}
 }

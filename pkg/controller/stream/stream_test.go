@@ -19,18 +19,12 @@ import (
 	restwatch "k8s.io/client-go/rest/watch"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
-	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
 	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned/scheme"
 )
 
 var standard = scheme.Codecs.WithoutConversion()
 
-func serializers() (ours runtime.NegotiatedSerializer) {
-	of := func(kind string) metav1.TypeMeta {
-		return metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind}
-	}
-	return Serializer(standard, &v1alpha1.Kyma{TypeMeta: of("Kyma")}, &v1alpha1.HelmComponent{TypeMeta: of("HelmComponent")})
-}
+func serializers() runtime.NegotiatedSerializer { return Serializer(standard, kinds()...) }
 
 type event struct {
 	kind watch.EventType
@@ -163,15 +157,11 @@ func TestWatchThroughAClient(t *testing.T) {
 		_, _ = io.WriteString(w, line("ADDED", component)+line("ERROR", gone))
 	}))
 	defer server.Close()
-	groupVersion := v1alpha1.SchemeGroupVersion
-	client, err := rest.RESTClientFor(&rest.Config{
-		Host: server.URL, APIPath: "/apis",
-		ContentConfig: rest.ContentConfig{GroupVersion: &groupVersion, NegotiatedSerializer: serializers()},
-	})
+	client, err := NewForConfig(&rest.Config{Host: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := versioned.New(client).InventoryV1alpha1().HelmComponents("ns").Watch(t.Context(), metav1.ListOptions{})
+	w, err := client.InventoryV1alpha1().HelmComponents("ns").Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
