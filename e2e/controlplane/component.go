@@ -35,7 +35,7 @@ func (c *ControlPlane) StartComponent(ctx context.Context, component Component) 
 		}
 	}
 	if err := c.waitReady(ctx, component); err != nil {
-		return fmt.Errorf("start %s of control plane %s: %w", component, c.Name, err)
+		return fmt.Errorf("start %s of control plane %s: %w\n--- end of its log ---\n%s", component, c.Name, err, Tail(c.LogPath(component), 10))
 	}
 	return nil
 }

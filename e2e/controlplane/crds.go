@@ -19,5 +19,8 @@ func (c *ControlPlane) InstallCRDs(ctx context.Context) error {
 	if err := crds.Install(ctx, c.config, filepath.Join(root, "manifests", "crds")); err != nil {
 		return fmt.Errorf("control plane %s: %w", c.Name, err)
 	}
-	return c.RestartComponent(ctx, ControllerManager)
+	if err := c.StopComponent(ctx, ControllerManager); err != nil {
+		return err
+	}
+	return c.ensureControllers(ctx)
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
@@ -89,7 +90,7 @@ func (l *lab) converged(b *testing.B, kymas int) {
 				hc, err := l.components.Create(b.Context(), &v1alpha1.HelmComponent{
 					ObjectMeta: metav1.ObjectMeta{
 						Name: names.Child(ky.Name, module.Name), Labels: names.Labels(ky.Name, module.Name),
-						OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(ky, v1alpha1.SchemeGroupVersion.WithKind("Kyma"))},
+						OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(ky, schema.GroupVersion(v1alpha1.GroupVersion).WithKind("Kyma"))},
 					},
 					Spec: kymacontroller.ComponentSpec(module),
 				}, metav1.CreateOptions{})

@@ -47,7 +47,7 @@ func All(r *report.Report, f Figures, limits threshold.Limits) []report.SLI {
 		makespan.Note = "without a capacity probe the floor is the ideal alone"
 	}
 	beyond := func(s *report.SLI, floor *float64) {
-		if floor != nil && *floor > *s.Limit && s.Status != report.Unknown {
+		if floor != nil && *floor > *s.Limit && s.Status == report.Missed {
 			s.Status, s.Note = report.NotApplied, fmt.Sprintf("%.1f s are the least at this write capacity", *floor)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
@@ -16,7 +17,7 @@ import (
 // watches are read. It has no discovery client.
 func NewForConfig(config *rest.Config) (versioned.Interface, error) {
 	config = rest.CopyConfig(config)
-	groupVersion := v1alpha1.SchemeGroupVersion
+	groupVersion := schema.GroupVersion(v1alpha1.GroupVersion)
 	config.GroupVersion, config.APIPath = &groupVersion, "/apis"
 	config.NegotiatedSerializer = Serializer(scheme.Codecs.WithoutConversion(), kinds()...)
 	client, err := rest.RESTClientFor(config)

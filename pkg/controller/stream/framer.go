@@ -60,10 +60,10 @@ func (l *lines) next() ([]byte, error) {
 	for {
 		line, err := l.buffered.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			begin := bytes.Clone(line)
+			line = bytes.Clone(line)
 			var end []byte
 			end, err = l.buffered.ReadBytes('\n')
-			line = append(begin, end...)
+			line = append(line, end...)
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/streaming"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
@@ -34,7 +35,7 @@ type event struct {
 // read decodes a whole stream as client-go does, and returns what ended it.
 func read(t testing.TB, s runtime.NegotiatedSerializer, r io.Reader) ([]event, error) {
 	t.Helper()
-	negotiator := runtime.NewClientNegotiator(s, v1alpha1.SchemeGroupVersion)
+	negotiator := runtime.NewClientNegotiator(s, schema.GroupVersion(v1alpha1.GroupVersion))
 	objects, events, framer, err := negotiator.StreamDecoder(runtime.ContentTypeJSON, nil)
 	if err != nil {
 		t.Fatal(err)

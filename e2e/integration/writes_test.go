@@ -1,0 +1,241 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/kyma-incubator/kymactl/e2e/controlplane"
+	"github.com/kyma-incubator/kymactl/e2e/lab/sampler"
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
+	apply "github.com/kyma-incubator/kymactl/pkg/generated/applyconfiguration/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
+)
+
+// put writes an object's status and returns it with its new resourceVersion.
+type put func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error)
+
+// BenchmarkStatusWrites compares the ways to write a status, on a real API
+// server, by what they cost it and the client.
+func BenchmarkStatusWrites(b *testing.B) {
+	plane := controlplane.ForTest(b)
+	l := newLabOn(b, plane)
+	raw := func(config *rest.Config, validation string) put {
+		client := typed(b, config).InventoryV1alpha1().RESTClient()
+		return func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
+			data, err := json.Marshal(bodyOf(hc))
+			if err != nil {
+				return nil, err
+			}
+			out := &v1alpha1.HelmComponent{}
+			return out, client.Put().Namespace(hc.Namespace).Resource("helmcomponents").Name(hc.Name).SubResource("status").
+				Param("fieldValidation", validation).SetHeader("Content-Type", "application/json").Body(data).Do(ctx).Into(out)
+		}
+	}
+	compressed := rest.CopyConfig(plane.RESTConfig())
+	compressed.DisableCompression = false
+	plain := rest.CopyConfig(plane.RESTConfig())
+	plain.DisableCompression = true
+	client := typed(b, plain)
+	components := client.InventoryV1alpha1().HelmComponents(l.namespace)
+	operator := operatorPut(client)
+	for _, variant := range []struct {
+		name     string
+		put      put
+		watchers int
+		change   func(*apiextensionsv1.JSONSchemaProps)
+	}{
+		{name: "as the operator", put: operator},
+		{name: "reply decoded", put: raw(plain, metav1.FieldValidationIgnore)},
+		{name: "validation Warn", put: raw(plain, metav1.FieldValidationWarn)},
+		{name: "validation Strict", put: raw(plain, metav1.FieldValidationStrict)},
+		{name: "compression allowed", put: raw(compressed, metav1.FieldValidationIgnore)},
+		{name: "whole object", put: func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
+			return components.UpdateStatus(ctx, hc, metav1.UpdateOptions{})
+		}},
+		{name: "merge patch", put: func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
+			patch, err := json.Marshal(map[string]any{"status": hc.Status})
+			if err != nil {
+				return nil, err
+			}
+			return components.Patch(ctx, hc.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+		}},
+		{name: "server-side apply", put: func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
+			status := apply.HelmComponentStatus().WithStatus(hc.Status.Status).WithObservedGeneration(hc.Status.ObservedGeneration).
+				WithManifestDigest(hc.Status.ManifestDigest).WithLastReconciliation(*hc.Status.LastReconciliation)
+			return components.ApplyStatus(ctx, apply.HelmComponent(hc.Name, hc.Namespace).WithStatus(status), metav1.ApplyOptions{FieldManager: "bench", Force: true})
+		}},
+		{name: "one watcher", put: operator, watchers: 1},
+		{name: "three watchers", put: operator, watchers: 3},
+		{name: "status not atomic", put: operator, change: func(schema *apiextensionsv1.JSONSchemaProps) {
+			status := schema.Properties["status"]
+			status.XMapType = nil
+			schema.Properties["status"] = status
+		}},
+	} {
+		b.Run(variant.name, func(b *testing.B) {
+			if variant.change != nil {
+				l.changeSchema(b, variant.change)
+			}
+			for range variant.watchers {
+				w, err := components.Watch(b.Context(), metav1.ListOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				go func() {
+					for range w.ResultChan() { //nolint:revive // Only that it is read counts.
+					}
+				}()
+				b.Cleanup(w.Stop)
+			}
+			l.measureWrites(b, variant.put)
+		})
+	}
+}
+
+func typed(b *testing.B, config *rest.Config) *versioned.Clientset {
+	b.Helper()
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	client, err := versioned.NewForConfig(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client
+}
+
+func bodyOf(hc *v1alpha1.HelmComponent) commit.Body[v1alpha1.HelmComponentStatus] {
+	return commit.Body[v1alpha1.HelmComponentStatus]{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HelmComponent"},
+		Metadata: commit.Metadata{Name: hc.Name, Namespace: hc.Namespace, UID: hc.UID, ResourceVersion: hc.ResourceVersion},
+		Status:   hc.Status,
+	}
+}
+
+func operatorPut(client versioned.Interface) put {
+	put := commit.REST[v1alpha1.HelmComponentStatus](client.InventoryV1alpha1().RESTClient(), "helmcomponents")
+	return func(ctx context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
+		version, err := put(ctx, bodyOf(hc))
+		hc.ResourceVersion = version
+		return hc, err
+	}
+}
+
+// measureWrites writes statuses from several writers, each to objects of its
+// own, and reports the CPU that each write costs the API server and this
+// process.
+func (l *lab) measureWrites(b *testing.B, write put) {
+	b.Helper()
+	const writers, perWriter, writes = 16, 4, 100
+	server, self := l.plane.PID(controlplane.APIServer), os.Getpid()
+	var took, serverCPU, ownCPU time.Duration
+	for b.Loop() {
+		objects := make([][]*v1alpha1.HelmComponent, writers)
+		for i := range objects {
+			for k := range perWriter {
+				hc, err := l.components.Create(b.Context(), &v1alpha1.HelmComponent{
+					ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-", Labels: map[string]string{v1alpha1.LabelKyma: "some-kyma", v1alpha1.LabelModule: fmt.Sprint(k)}},
+					Spec:       v1alpha1.HelmComponentSpec{ComponentName: "istio", Namespace: "istio-system"},
+				}, metav1.CreateOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				objects[i] = append(objects[i], hc)
+			}
+		}
+		begin, serverBefore, ownBefore := time.Now(), cpuOf(b, server), cpuOf(b, self)
+		var group errgroup.Group
+		for _, own := range objects {
+			group.Go(func() error {
+				for n := range writes {
+					k := n % perWriter
+					hc := own[k].DeepCopy()
+					now := metav1.NewTime(begin.Add(time.Duration(n) * time.Minute))
+					hc.Status = v1alpha1.HelmComponentStatus{
+						Status: v1alpha1.ComponentStarted, LastReconciliation: &now, ObservedGeneration: 1, ManifestDigest: fmt.Sprintf("sha256:%064d", n),
+					}
+					hc, err := write(b.Context(), hc)
+					if err != nil {
+						return err
+					}
+					own[k] = hc
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(begin)
+		serverCPU += cpuOf(b, server) - serverBefore
+		ownCPU += cpuOf(b, self) - ownBefore
+		if err := l.components.DeleteCollection(b.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := time.Duration(b.N * writers * writes)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64((serverCPU / n).Microseconds()), "server-us/write")
+	b.ReportMetric(float64((ownCPU / n).Microseconds()), "client-us/write")
+	b.ReportMetric(float64(n)/took.Seconds(), "writes/s")
+}
+
+func cpuOf(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := sampler.ReadProc(pid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stat.CPU
+}
+
+// changeSchema changes the CRD of the HelmComponents and waits until the server
+// serves it so.
+func (l *lab) changeSchema(b *testing.B, change func(*apiextensionsv1.JSONSchemaProps)) {
+	b.Helper()
+	client, err := apiextensions.NewForConfig(l.plane.RESTConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	crds := client.ApiextensionsV1().CustomResourceDefinitions()
+	crd, err := crds.Get(b.Context(), "helmcomponents."+v1alpha1.GroupName, metav1.GetOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range crd.Spec.Versions {
+		change(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
+	}
+	if _, err := crds.Update(b.Context(), crd, metav1.UpdateOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	eventually(b, "the changed schema is served", func(ctx context.Context) string {
+		name := fmt.Sprintf("probe-%d", time.Now().UnixNano())
+		hc, err := l.components.Create(ctx, &v1alpha1.HelmComponent{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.HelmComponentSpec{ComponentName: "istio", Namespace: "istio-system"},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		hc.Status.Status = v1alpha1.ComponentStarted
+		if hc, err = l.components.UpdateStatus(ctx, hc, metav1.UpdateOptions{}); err != nil {
+			return err.Error()
+		}
+		for _, managed := range hc.ManagedFields {
+			if managed.Subresource == "status" && len(managed.FieldsV1.Raw) > len(`{"f:status":{}}`) {
+				return ""
+			}
+		}
+		return "the status is atomic still"
+	})
+}
