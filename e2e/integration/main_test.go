@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
@@ -13,13 +12,4 @@ func TestMain(m *testing.M) {
 	code := controlplane.Main(m)
 	process.RemoveOperator()
 	os.Exit(code)
-}
-
-func repository(t testing.TB, elements ...string) string {
-	t.Helper()
-	root, err := controlplane.RepositoryRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(append([]string{root}, elements...)...)
 }

@@ -46,8 +46,12 @@ func TestOverloadedServer(t *testing.T) {
 				l.create(standard(name))
 			}
 			limit := func(is func(float64) bool) func(context.Context) string {
-				return func(context.Context) string {
-					if now := p.metric(t, "kyma_operator_write_slots", "state", "limit"); !is(now) {
+				return func(ctx context.Context) string {
+					now, err := p.sum(ctx, "kyma_operator_write_slots", "state", "limit")
+					if err != nil {
+						return err.Error()
+					}
+					if !is(now) {
 						return fmt.Sprintf("%v slots", now)
 					}
 					return ""

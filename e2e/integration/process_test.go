@@ -104,24 +104,30 @@ func (p *operatorProcess) metric(t testing.TB, name string, labels ...string) fl
 	t.Helper()
 	var sum float64
 	eventually(t, "metrics are served", func(ctx context.Context) string {
-		text, err := p.get(ctx, "metrics", "/metrics")
-		if err != nil {
-			return err.Error()
-		}
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
-		if err != nil {
-			return err.Error()
-		}
-		sum = 0
-		for _, metric := range families[name].GetMetric() {
-			if hasLabels(metric, labels) {
-				sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-			}
-		}
-		return ""
+		var err error
+		sum, err = p.sum(ctx, name, labels...)
+		return text(err)
 	})
 	return sum
+}
+
+func (p *operatorProcess) sum(ctx context.Context, name string, labels ...string) (float64, error) {
+	text, err := p.get(ctx, "metrics", "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, metric := range families[name].GetMetric() {
+		if hasLabels(metric, labels) {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sum, nil
 }
 
 func hasLabels(metric *dto.Metric, labels []string) bool {
