@@ -3,7 +3,10 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -126,5 +129,26 @@ func TestControllerManagerThatGaveUpIsStartedAgain(t *testing.T) {
 	}
 	if c.PID(ControllerManager) == 0 {
 		t.Error("the controller manager does not run")
+	}
+}
+
+// A start looks for what killed tests left behind. It must not touch, not even
+// for a moment, what another test of a process that lives is just starting.
+func TestSweepLeavesTheLivingAlone(t *testing.T) {
+	runDir := t.TempDir()
+	living, dead := fmt.Sprintf("%s%d-99", testPrefix, os.Getpid()), testPrefix+"999999999-1"
+	for _, name := range []string{living, dead} {
+		if err := os.Mkdir(filepath.Join(runDir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sweep(t.Context(), runDir); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(runDir, living)); err != nil || len(entries) > 0 {
+		t.Errorf("of the living one there are %v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(runDir, dead)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the dead one is there still: %v", err)
 	}
 }

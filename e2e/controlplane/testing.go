@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -128,16 +130,24 @@ func sweep(ctx context.Context, runDir string) error {
 		return fmt.Errorf("list %s: %w", runDir, err)
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), testPrefix) {
+		// Even a look at the lock of a control plane that is just being started would make that start fail.
+		if !strings.HasPrefix(entry.Name(), testPrefix) || starterLives(entry.Name()) {
 			continue
 		}
-		// In use, or just being removed by another test: either way not ours.
+		// Just being removed by another test: not ours.
 		if err := Remove(ctx, Options{Name: entry.Name(), RunDir: runDir}); err != nil &&
 			!errors.Is(err, ErrRunning) && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
+}
+
+// starterLives tells whether the process runs that a test's control plane has in its name.
+func starterLives(name string) bool {
+	id, _, _ := strings.Cut(strings.TrimPrefix(name, testPrefix), "-")
+	pid, err := strconv.Atoi(id)
+	return err == nil && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 func keepLogs(t testing.TB, c *ControlPlane) {
