@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 // StopComponent kills one process (SIGKILL) and waits until it is gone; the others go on. It does nothing where the
@@ -35,7 +37,7 @@ func (c *ControlPlane) StartComponent(ctx context.Context, component Component) 
 		}
 	}
 	if err := c.waitReady(ctx, component); err != nil {
-		return fmt.Errorf("start %s of control plane %s: %w\n--- end of its log ---\n%s", component, c.Name, err, Tail(c.LogPath(component), 10))
+		return fmt.Errorf("start %s of control plane %s: %w", component, c.Name, err)
 	}
 	return nil
 }
@@ -92,22 +94,12 @@ func (c *ControlPlane) exec(component Component, recorded kwokComponent) error {
 func (c *ControlPlane) withLogs(err error) error {
 	var tails strings.Builder
 	for _, component := range Components() {
-		if tail := Tail(c.LogPath(component), 10); tail != "" {
-			fmt.Fprintf(&tails, "\n--- end of the log of %s ---\n%s", component, tail)
+		if end := tail.File(c.LogPath(component), 10); end != "" {
+			fmt.Fprintf(&tails, "\n--- end of the log of %s ---\n%s", component, end)
 		}
 	}
 	if tails.Len() == 0 {
 		return err
 	}
 	return fmt.Errorf("%w%s", err, tails.String())
-}
-
-// Tail returns the last lines of a file, "" where there is none.
-func Tail(path string, lines int) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	all := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -22,5 +22,8 @@ func (c *ControlPlane) InstallCRDs(ctx context.Context) error {
 	if err := c.StopComponent(ctx, ControllerManager); err != nil {
 		return err
 	}
-	return c.ensureControllers(ctx)
+	if err := c.ensureControllers(ctx); err != nil {
+		return c.withLogs(err)
+	}
+	return nil
 }

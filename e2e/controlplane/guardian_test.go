@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 const childRunDir = "KYMACTL_TEST_CHILD_RUN_DIR"
@@ -55,7 +57,7 @@ func ownerKilled(t *testing.T, killWhen string) {
 	c := newControlPlane(o)
 	await(t, "the moment to kill", func() bool {
 		_, err := os.Stat(c.path(killWhen))
-		return err == nil || strings.Contains(Tail(log, 1), killWhen)
+		return err == nil || strings.Contains(tail.File(log, 1), killWhen)
 	})
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

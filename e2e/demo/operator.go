@@ -14,7 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/kyma-incubator/kymactl/e2e/controlplane"
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 // operator is the running bin/kyma-operator.
@@ -72,7 +72,7 @@ func (o *operator) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w\n--- end of the operator's log ---\n%s", err, controlplane.Tail(o.log, 20))
+	return fmt.Errorf("%w\n--- end of the operator's log ---\n%s", err, tail.File(o.log, 20))
 }
 
 func (o *operator) waitReady(ctx context.Context, url string) error {

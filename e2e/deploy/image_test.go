@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kyma-incubator/kymactl/e2e/internal/process"
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 // maxArchive is what the archive may have at most, in bytes; it has 18 MiB.
@@ -91,7 +91,7 @@ func runUnpacked(t *testing.T, archive string) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
 			got, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(got), c.want) {
-				t.Errorf("%v; printed\n%s", err, process.Tail(string(got), 5))
+				t.Errorf("%v; printed\n%s", err, tail.Lines(string(got), 5))
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func runInDocker(t *testing.T, archive string) {
 			args := []string{"run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", image}
 			got, err := exec.CommandContext(t.Context(), "docker", append(args, c.args...)...).CombinedOutput()
 			if err != nil || !strings.Contains(string(got), c.want) {
-				t.Errorf("%v; printed\n%s", err, process.Tail(string(got), 5))
+				t.Errorf("%v; printed\n%s", err, tail.Lines(string(got), 5))
 			}
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kyma-incubator/kymactl/e2e/internal/process"
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 func TestMain(m *testing.M) {
@@ -43,7 +44,7 @@ func startOperator(t testing.TB, config *rest.Config, args ...string) *operatorP
 // ready returns an empty string if /readyz answers with 200.
 func (p *operatorProcess) ready(ctx context.Context) string {
 	if !p.Running() {
-		return "the operator ended: " + process.Tail(p.Log.String(), 3)
+		return "the operator ended: " + tail.Lines(p.Log.String(), 3)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.health+"/readyz", http.NoBody)
 	if err != nil {

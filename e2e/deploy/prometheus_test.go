@@ -84,20 +84,8 @@ func startPrometheus(t *testing.T, bench *rbacBench, replicas ...*operatorProces
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
-	log := &process.Buffer{}
-	cmd := exec.Command(binary, "--config.file="+write("prometheus.yml", config), "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--log.level=warn")
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("log of Prometheus:\n%s", process.Tail(log.String(), 20))
-		}
-	})
+	process.Start(t, exec.Command(binary, "--config.file="+write("prometheus.yml", config), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn"))
 	return &prometheus{url: "http://" + address}
 }
 

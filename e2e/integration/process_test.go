@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/kyma-incubator/kymactl/e2e/internal/process"
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 // operatorProcess is the operator as a process of its own.
@@ -62,7 +63,7 @@ func (p *operatorProcess) address(server string) string {
 // ready returns "" if /readyz answers with 200, else what it answers.
 func (p *operatorProcess) ready(ctx context.Context) string {
 	if !p.Running() {
-		return "the operator has ended: " + process.Tail(p.Log.String(), 3)
+		return "the operator has ended: " + tail.Lines(p.Log.String(), 3)
 	}
 	_, err := p.get(ctx, "health probes", "/readyz")
 	if err != nil {

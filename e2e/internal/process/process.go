@@ -15,6 +15,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
+	"github.com/kyma-incubator/kymactl/e2e/internal/tail"
 )
 
 // Process is a program that was started.
@@ -47,7 +48,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 			t.Errorf("%s panicked", filepath.Base(cmd.Path))
 		}
 		if t.Failed() {
-			t.Logf("log of %s:\n%s", filepath.Base(cmd.Path), Tail(log, 30))
+			t.Logf("log of %s:\n%s", filepath.Base(cmd.Path), tail.Lines(log, 30))
 		}
 	})
 	return p
@@ -135,10 +136,4 @@ func Kubeconfig(t testing.TB, config *rest.Config) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// Tail is the last lines of a text.
-func Tail(text string, lines int) string {
-	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -45,7 +45,7 @@ const (
 	Throttled  = "429"
 	Success    = "Kymas in success"
 	Reconciles = "reconciles"
-	Retries    = "failed syncs"
+	Failed     = "failed syncs"
 	Renders    = "renders"
 	RenderCPU  = "render CPU s"
 	RestWrites = "writes at rest"
@@ -78,7 +78,7 @@ func figures(r *report.Report) map[string]float64 {
 	set(Throttled, sli["errors-429"], 1)
 	set(Renders, r.Process.Renders, 1)
 	set(RenderCPU, r.Process.RenderCPU, 1)
-	set(Retries, r.Process.ReconcileErrors, 1)
+	set(Failed, r.Process.ReconcileErrors, 1)
 	if r.Latency.Kyma != nil {
 		out[Success] = float64(r.Latency.Kyma.Count)
 	}

@@ -36,12 +36,10 @@ func All(r *report.Report, f Figures, limits threshold.Limits) []report.SLI {
 		out = append(out, atMost(id, name, unit, value, limit))
 		return &out[len(out)-1]
 	}
-	applies := func(s *report.SLI) {
-		if f.OutOfReach != "" && s.Status != report.Unknown {
-			s.Status, s.Note = report.NotApplied, f.OutOfReach
-		}
+	stretch := add("stretch", "stretch, p99", "x ideal", quantile(r.Latency.Stretch != nil, func() float64 { return r.Latency.Stretch.P99 }), limits.StretchP99)
+	if f.OutOfReach != "" && stretch.Status != report.Unknown {
+		stretch.Status, stretch.Note = report.NotApplied, f.OutOfReach
 	}
-	applies(add("stretch", "stretch, p99", "x ideal", quantile(r.Latency.Stretch != nil, func() float64 { return r.Latency.Stretch.P99 }), limits.StretchP99))
 	makespan := add("makespan", "makespan / floor", "x floor", ratio(r.Makespan, &r.Floor.Seconds), limits.MakespanOverFloor)
 	if r.Floor.Capacity == nil && makespan.Status != report.Unknown {
 		makespan.Note = "without a capacity probe the floor is the ideal alone"

@@ -76,7 +76,7 @@ func sharedModules(modules []v1alpha1.KymaComponent) []v1alpha1.KymaComponent {
 	if last := lastModules.Load(); last != nil && slices.Equal(*last, modules) {
 		return *last
 	}
-	modules = slices.Clip(slices.Clone(modules))
+	modules = slices.Clone(modules)
 	lastModules.Store(&modules)
 	return modules
 }

@@ -54,8 +54,7 @@ type events struct{ runtime.Serializer }
 // stream's buffer, which lasts until the next event is asked for; the object is
 // decoded before.
 func (e events) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
-	event, ok := into.(*metav1.WatchEvent)
-	if ok {
+	if event, ok := into.(*metav1.WatchEvent); ok {
 		if kind, object, ok := cut(data); ok {
 			event.Type, event.Object.Raw = kind, withoutManagedFields(object)
 			return event, &watchEvent, nil
