@@ -140,9 +140,6 @@ func TestPermissionsAreMinimal(t *testing.T) {
 	}
 	for _, p := range sortedNeeds() {
 		t.Run("without "+p.String(), func(t *testing.T) {
-			if p.verb == "list" {
-				t.Setenv("KUBE_FEATURE_WatchListClient", "false")
-			}
 			bench.takeAway(t, p)
 			failed, reason := bench.try(t, strings.Map(dnsLabel, p.verb+"-"+p.resource))
 			if failed != needs[p] {

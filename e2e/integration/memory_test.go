@@ -15,6 +15,7 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/informers"
 	kymacontroller "github.com/kyma-incubator/kymactl/pkg/controller/kyma"
+	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 	"github.com/kyma-incubator/kymactl/pkg/controller/names"
 	"github.com/kyma-incubator/kymactl/pkg/controller/stream"
 	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
@@ -72,8 +73,55 @@ func BenchmarkCaches(b *testing.B) {
 	}
 }
 
+// A cache over a list that was read as a stream has what the server has, and
+// follows what happens after.
+func TestCacheOfManyComponents(t *testing.T) {
+	l := newLab(t)
+	const kymas = 60
+	l.converged(t, kymas)
+	client, err := stream.NewForConfig(l.plane.RESTConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	informer, err := informers.NewHelmComponents(client, informers.Options{Namespace: l.namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go informer.RunWithContext(t.Context())
+	if !cache.WaitForCacheSync(t.Context().Done(), informer.HasSynced) {
+		t.Fatal("the cache is not filled")
+	}
+	list, err := l.components.List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != kymas*18 || len(informer.GetStore().ListKeys()) != kymas*18 {
+		t.Errorf("the cache has %d components, the server %d, want %d", len(informer.GetStore().ListKeys()), len(list.Items), kymas*18)
+	}
+	for i := range list.Items {
+		want := &list.Items[i]
+		got, err := informer.Lister.HelmComponents(l.namespace).Get(want.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.UID != want.UID || got.ResourceVersion != want.ResourceVersion || got.Spec != want.Spec ||
+			!lifecycle.Succeeded(got) || informers.LabelsDrifted(got) {
+			t.Fatalf("the cache has %+v, the server %+v", got, want)
+		}
+	}
+	if err := l.components.Delete(t.Context(), list.Items[0].Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a deletion after the list", func(context.Context) string {
+		if n := len(informer.GetStore().ListKeys()); n != kymas*18-1 {
+			return fmt.Sprintf("%d components", n)
+		}
+		return ""
+	})
+}
+
 // converged makes the components of Kymas, each in success, without an operator.
-func (l *lab) converged(b *testing.B, kymas int) {
+func (l *lab) converged(b testing.TB, kymas int) {
 	b.Helper()
 	var group errgroup.Group
 	group.SetLimit(16)

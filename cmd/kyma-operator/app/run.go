@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -173,6 +174,7 @@ func (op *operator) run(ctx context.Context) error {
 	if op.options.RenderCache {
 		go op.warm(serving)
 	}
+	go giveBack(serving, clock.RealClock{}, readMemory, debug.FreeOSMemory)
 	if op.options.LeaderElection.Enabled {
 		return lead(ctx, op.config, op.options.LeaderElection, op.fence, op.work)
 	}

@@ -7,12 +7,13 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/generated/clientset/versioned"
-	"github.com/kyma-incubator/kymactl/pkg/generated/informers/externalversions/internalinterfaces"
 	generated "github.com/kyma-incubator/kymactl/pkg/generated/informers/externalversions/inventory/v1alpha1"
 	listers "github.com/kyma-incubator/kymactl/pkg/generated/listers/inventory/v1alpha1"
 )
@@ -43,26 +44,38 @@ type Options struct {
 
 // NewKymas makes the informer of the Kymas.
 func NewKymas(client versioned.Interface, o Options) (*Kymas, error) {
-	// The informer is made past the factory, which would add an index by namespace.
-	informer := generated.NewTypedKymaInformerWithOptions(client, o.Namespace, internalinterfaces.InformerOptions{
-		InformerName: o.Name, Indexers: cache.Indexers{},
-	})
-	if err := informer.SetTransform(stripKyma); err != nil {
-		return nil, fmt.Errorf("set transform of kymas: %w", err)
+	informer, err := newInformer[v1alpha1.Kyma](client, o, "kymas", stripKyma, cache.Indexers{})
+	if err != nil {
+		return nil, err
 	}
-	return &Kymas{informer, listers.NewKymaLister(informer.GetIndexer())}, nil
+	return &Kymas{generated.ToKymaIndexInformer(informer), listers.NewKymaLister(informer.GetIndexer())}, nil
 }
 
 // NewHelmComponents makes the informer of the HelmComponents.
 func NewHelmComponents(client versioned.Interface, o Options) (*HelmComponents, error) {
-	informer := generated.NewTypedHelmComponentInformerWithOptions(client, o.Namespace, internalinterfaces.InformerOptions{
-		InformerName: o.Name,
-		Indexers:     cache.TypedIndexersToIndexers(generated.HelmComponentIndexers{byOwner: ownerUID}),
-	})
-	if err := informer.SetTransform(stripHelmComponent); err != nil {
-		return nil, fmt.Errorf("set transform of helmcomponents: %w", err)
+	informer, err := newInformer[v1alpha1.HelmComponent](client, o, "helmcomponents", stripHelmComponent,
+		cache.TypedIndexersToIndexers(generated.HelmComponentIndexers{byOwner: ownerUID}))
+	if err != nil {
+		return nil, err
 	}
-	return &HelmComponents{informer, listers.NewHelmComponentLister(informer.GetIndexer())}, nil
+	return &HelmComponents{generated.ToHelmComponentIndexInformer(informer), listers.NewHelmComponentLister(informer.GetIndexer())}, nil
+}
+
+// newInformer makes an informer past the generated factory, which would decode
+// lists as a whole and add an index by namespace.
+func newInformer[T any, P interface {
+	*T
+	runtime.Object
+}](client versioned.Interface, o Options, resource string, strip cache.TransformFunc, indexers cache.Indexers) (cache.SharedIndexInformer, error) {
+	lw := listWatch[T](source{client.InventoryV1alpha1().RESTClient, resource, o.Namespace}, strip)
+	informer := cache.NewSharedIndexInformerWithOptions(lw, P(new(T)), cache.SharedIndexInformerOptions{
+		Indexers:   indexers,
+		Identifier: o.Name.WithResource(schema.GroupVersion(v1alpha1.GroupVersion).WithResource(resource)),
+	})
+	if err := informer.SetTransform(strip); err != nil {
+		return nil, fmt.Errorf("set transform of %s: %w", resource, err)
+	}
+	return informer, nil
 }
 
 // OwnedBy returns the HelmComponents of a Kyma, in no order.

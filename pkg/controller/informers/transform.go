@@ -11,8 +11,8 @@ import (
 	"github.com/kyma-incubator/kymactl/pkg/controller/names"
 )
 
-// The transforms run on each object on its way into the cache, sometimes twice,
-// so they are idempotent. What they take away is never written back: statuses
+// The transforms run on each object on its way into the cache, twice on those of
+// a list, so they are idempotent. What they take away is never written back: statuses
 // are put alone, and a corrected spec is sent with the labels made anew.
 
 // drifted stands for labels that are not what the operator sets.

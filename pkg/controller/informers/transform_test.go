@@ -64,7 +64,7 @@ func TestLabelsDrifted(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			hc := fromServer(tc.labels)
-			// The second time is what a streamed list does.
+			// The second time is when a list that was read goes into the cache.
 			for range 2 {
 				hc = strip(t, hc, stripHelmComponent).(*v1alpha1.HelmComponent)
 				if got := LabelsDrifted(hc); got != tc.want {

@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"runtime/metrics"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	// quietAfter is how long no garbage may have been collected for the process
+	// to count as quiet. Go collects every two minutes whatever happens, and
+	// several times a second in a burst.
+	quietAfter = 30 * time.Second
+	// worthIt is how much memory is worth a collection, in bytes.
+	worthIt = 8 << 20
+)
+
+// memory is what the Go runtime says about itself.
+type memory struct {
+	// collections is the number of garbage collections so far.
+	collections uint64
+	// reclaimable is the heap beyond what was alive at the last collection, as
+	// far as it was not given back to the system, in bytes.
+	reclaimable uint64
+}
+
+// giveBack returns memory to the system whenever the process is quiet. Go keeps
+// what a start or a burst took, twice the live heap and more, until the next
+// one; beside a fleet that rests for days this is most of the process.
+func giveBack(ctx context.Context, c clock.WithTicker, read func() memory, free func()) {
+	ticker := c.NewTicker(quietAfter)
+	defer ticker.Stop()
+	var before memory
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+		}
+		before = giveBackIfQuiet(before, read, free)
+	}
+}
+
+// giveBackIfQuiet looks at the memory once, and returns what it saw last.
+func giveBackIfQuiet(before memory, read func() memory, free func()) memory {
+	now := read()
+	if now.collections != before.collections || now.reclaimable < worthIt {
+		return now
+	}
+	free()
+	return read()
+}
+
+func readMemory() memory {
+	samples := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(samples)
+	live, held := samples[1].Value.Uint64(), samples[2].Value.Uint64()+samples[3].Value.Uint64()
+	return memory{collections: samples[0].Value.Uint64(), reclaimable: max(held, live) - live}
+}
