@@ -11,8 +11,8 @@ import (
 const (
 	// quietAfter is how long no garbage may have been collected for the process
 	// to count as quiet. Go collects every two minutes whatever happens, and
-	// several times a second in a burst.
-	quietAfter = 30 * time.Second
+	// once a second or more in a burst.
+	quietAfter = 10 * time.Second
 	// worthIt is how much memory is worth a collection, in bytes.
 	worthIt = 8 << 20
 )

@@ -33,8 +33,8 @@ func TestReadMemory(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	debug.FreeOSMemory()
 	before := readMemory()
-	for range 16 {
-		garbage = make([]byte, worthIt/4)
+	for range 5 {
+		garbage = make([]byte, worthIt)
 	}
 	garbage = nil
 	if now := readMemory(); now.collections != before.collections || now.reclaimable < before.reclaimable+4*worthIt {
