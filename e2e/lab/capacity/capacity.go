@@ -1,6 +1,7 @@
 // Package capacity measures how many status writes a second the API server and
 // etcd take, on a custom resource of the lab's own that looks like a
-// HelmComponent, and what a watcher of them costs. Nothing of it is left behind.
+// HelmComponent, labels and owner included, and what a watcher of them costs.
+// Nothing of it is left behind.
 package capacity
 
 import (
@@ -17,6 +18,7 @@ import (
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -62,7 +64,11 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 		return nil, fmt.Errorf("make client for the capacity probe: %w", err)
 	}
 	crds := ext.ApiextensionsV1().CustomResourceDefinitions()
-	if _, err := crds.Create(ctx, definition(), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	crd, err := crds.Create(ctx, definition(), metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})
+	}
+	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", crdName, err)
 	}
 	defer func() {
@@ -73,7 +79,7 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 			err = errors.Join(err, fmt.Errorf("delete %s: %w", crdName, e))
 		}
 	}()
-	versions, err := p.makeObjects(ctx)
+	versions, err := p.makeObjects(ctx, crd.UID)
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +105,16 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 	return result, nil
 }
 
-// makeObjects waits until the resource is served and creates the objects; it
-// returns their versions.
-func (p *Probe) makeObjects(ctx context.Context) ([][]string, error) {
+// makeObjects waits until the resource is served and creates the objects, with
+// as much metadata as a HelmComponent has; it returns their versions.
+func (p *Probe) makeObjects(ctx context.Context, owner types.UID) ([][]string, error) {
 	versions := make([][]string, writers)
 	for w := range writers {
 		for i := range perWriter {
-			body := fmt.Sprintf(`{"apiVersion":"%s/v1","kind":"CapacityProbe","metadata":{"name":%q},"spec":{"componentName":"probe"}}`, group, name(w, i))
+			body := fmt.Sprintf(`{"apiVersion":"%s/v1","kind":"CapacityProbe","metadata":{"name":%q,`+
+				`"labels":{"inventory.kyma-project.io/kyma":"capacity-probe","inventory.kyma-project.io/module":"capacity-probe"},`+
+				`"ownerReferences":[{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","name":%q,"uid":%q,"controller":true,"blockOwnerDeletion":true}]},`+
+				`"spec":{"componentName":"probe","namespace":"kyma-system"}}`, group, name(w, i), crdName, owner)
 			var version string
 			err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 				data, err := p.Client.Post().AbsPath(p.path("")).Body([]byte(body)).Do(ctx).Raw()
