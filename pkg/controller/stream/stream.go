@@ -1,4 +1,5 @@
-// Package stream reads watch streams at a fraction of the cost of client-go's
+// Package stream reads what the API server sends of the inventory as it arrives:
+// lists object by object, and watches at a fraction of the cost of client-go's
 // own decoder, with the same result but for managed fields, which stay empty.
 //
 // client-go scans each event six times: for its end, for its type, for its kind,
