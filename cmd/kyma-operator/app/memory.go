@@ -13,14 +13,18 @@ const (
 	// to count as quiet. Go collects every two minutes whatever happens, and
 	// once a second or more in a burst.
 	quietAfter = 10 * time.Second
-	// worthIt is how much memory is worth a collection, in bytes.
-	worthIt = 8 << 20
+	// worthIt is how much memory is worth a collection, in bytes, and worthShare
+	// the part of the live heap that it has to be as well: a process that works at
+	// leisure does not collect all the time.
+	worthIt, worthShare = 8 << 20, 4
 )
 
 // memory is what the Go runtime says about itself.
 type memory struct {
 	// collections is the number of garbage collections so far.
 	collections uint64
+	// live is the heap that was alive at the last collection, in bytes.
+	live uint64
 	// reclaimable is the heap beyond what was alive at the last collection, as
 	// far as it was not given back to the system, in bytes.
 	reclaimable uint64
@@ -46,7 +50,7 @@ func giveBack(ctx context.Context, c clock.WithTicker, read func() memory, free 
 // giveBackIfQuiet looks at the memory once, and returns what it saw last.
 func giveBackIfQuiet(before memory, read func() memory, free func()) memory {
 	now := read()
-	if now.collections != before.collections || now.reclaimable < worthIt {
+	if now.collections != before.collections || now.reclaimable < max(worthIt, now.live/worthShare) {
 		return now
 	}
 	free()
@@ -62,5 +66,5 @@ func readMemory() memory {
 	}
 	metrics.Read(samples)
 	live, held := samples[1].Value.Uint64(), samples[2].Value.Uint64()+samples[3].Value.Uint64()
-	return memory{collections: samples[0].Value.Uint64(), reclaimable: max(held, live) - live}
+	return memory{collections: samples[0].Value.Uint64(), live: live, reclaimable: max(held, live) - live}
 }

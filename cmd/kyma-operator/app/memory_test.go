@@ -11,15 +11,17 @@ func TestGiveBackIfQuiet(t *testing.T) {
 		now   memory
 		freed bool
 	}{
-		"quiet":              {memory{5, worthIt}, true},
-		"quiet, with little": {memory{5, worthIt - 1}, false},
-		"busy":               {memory{6, worthIt}, false},
+		"quiet":              {memory{5, worthIt, worthIt}, true},
+		"quiet, with little": {memory{5, worthIt, worthIt - 1}, false},
+		"little of a lot":    {memory{5, 5 * worthIt, worthIt}, false},
+		"a lot of a lot":     {memory{5, 5 * worthIt, 2 * worthIt}, true},
+		"busy":               {memory{6, worthIt, worthIt}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			now, freed := tt.now, false
 			last := giveBackIfQuiet(before, func() memory { return now }, func() {
-				freed, now = true, memory{now.collections + 1, 0}
+				freed, now = true, memory{now.collections + 1, now.live, 0}
 			})
 			if freed != tt.freed || last != now {
 				t.Errorf("freed: %t, and last saw %+v; want %t and %+v", freed, last, tt.freed, now)

@@ -28,6 +28,9 @@ type source struct {
 func listWatch[T any](s source, strip cache.TransformFunc) cache.ListerWatcher {
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
+			// The newest, and whole: what the last leader wrote must be there. The
+			// API server takes it from its watch cache once that is up to date.
+			opts.ResourceVersion, opts.ResourceVersionMatch, opts.Limit = "", "", 0
 			body, err := s.get(opts).Stream(ctx)
 			if err != nil {
 				return nil, err

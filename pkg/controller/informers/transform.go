@@ -32,11 +32,6 @@ func stripKyma(obj any) (any, error) {
 	ky.Annotations = nil
 	ky.Labels = nil
 	ky.Namespace = intern(ky.Namespace)
-	for i := range ky.Spec.Components {
-		c := &ky.Spec.Components[i]
-		c.Name, c.Namespace = intern(c.Name), intern(c.Namespace)
-		c.ChartLocation, c.Version = intern(c.ChartLocation), intern(c.Version)
-	}
 	ky.Spec.Components = sharedModules(ky.Spec.Components)
 	for i, name := range ky.Status.WaitingFor {
 		ky.Status.WaitingFor[i] = intern(name)
@@ -77,6 +72,11 @@ func sharedModules(modules []v1alpha1.KymaComponent) []v1alpha1.KymaComponent {
 		return *last
 	}
 	modules = slices.Clone(modules)
+	for i := range modules {
+		c := &modules[i]
+		c.Name, c.Namespace = intern(c.Name), intern(c.Namespace)
+		c.ChartLocation, c.Version = intern(c.ChartLocation), intern(c.Version)
+	}
 	lastModules.Store(&modules)
 	return modules
 }
@@ -84,6 +84,8 @@ func sharedModules(modules []v1alpha1.KymaComponent) []v1alpha1.KymaComponent {
 var isTrue = true
 
 func stripOwner(hc *v1alpha1.HelmComponent) {
+	// Of their own: others may share and read those that are there.
+	hc.OwnerReferences = slices.Clone(hc.OwnerReferences)
 	for i := range hc.OwnerReferences {
 		ref := &hc.OwnerReferences[i]
 		ref.APIVersion, ref.Kind = intern(ref.APIVersion), intern(ref.Kind)

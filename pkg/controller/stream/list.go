@@ -51,6 +51,7 @@ func ReadList[T any](r io.Reader, keep func(*T) error) (metav1.ListMeta, error) 
 // readWhole reads a list of any other form.
 func readWhole[T any](r io.Reader, keep func(*T) error) (metav1.ListMeta, error) {
 	var whole struct {
+		Kind     string          `json:"kind"`
 		Metadata metav1.ListMeta `json:"metadata"`
 		Items    []T             `json:"items"`
 	}
@@ -60,6 +61,9 @@ func readWhole[T any](r io.Reader, keep func(*T) error) (metav1.ListMeta, error)
 	}
 	if err != nil {
 		return metav1.ListMeta{}, fmt.Errorf("decode list: %w", err)
+	}
+	if whole.Kind == "Status" {
+		return metav1.ListMeta{}, fmt.Errorf("read list: got %s", bytes.TrimSpace(data))
 	}
 	for i := range whole.Items {
 		if err := keep(&whole.Items[i]); err != nil {

@@ -104,6 +104,7 @@ func TestBrokenListsAreErrors(t *testing.T) {
 		"not an object":     listOf(component, `"component"`),
 		"no JSON after it":  strings.Replace(listOf(component), `"kind":`, `"kind"`, 1),
 		"nothing at all":    "",
+		"a status":          gone,
 		"more than a list":  listOf(component) + listOf(component),
 		"null for metadata": strings.Replace(listOf(component), `{"continue"`, `["continue"`, 1),
 	} {
