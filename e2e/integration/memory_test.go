@@ -38,15 +38,7 @@ func BenchmarkCaches(b *testing.B) {
 			return generated.NewHelmComponentInformer(client, l.namespace, 0, cache.Indexers{})
 		},
 		"operator": func(b *testing.B) cache.SharedIndexInformer {
-			client, err := stream.NewForConfig(l.plane.RESTConfig())
-			if err != nil {
-				b.Fatal(err)
-			}
-			informer, err := informers.NewHelmComponents(client, informers.Options{Namespace: l.namespace})
-			if err != nil {
-				b.Fatal(err)
-			}
-			return informer
+			return l.operatorCache(b)
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -79,14 +71,7 @@ func TestCacheOfManyComponents(t *testing.T) {
 	l := newLab(t)
 	const kymas = 60
 	l.converged(t, kymas)
-	client, err := stream.NewForConfig(l.plane.RESTConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	informer, err := informers.NewHelmComponents(client, informers.Options{Namespace: l.namespace})
-	if err != nil {
-		t.Fatal(err)
-	}
+	informer := l.operatorCache(t)
 	go informer.RunWithContext(t.Context())
 	if !cache.WaitForCacheSync(t.Context().Done(), informer.HasSynced) {
 		t.Fatal("the cache is not filled")
@@ -118,6 +103,20 @@ func TestCacheOfManyComponents(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// operatorCache is the operator's informer of components, not started.
+func (l *lab) operatorCache(t testing.TB) *informers.HelmComponents {
+	t.Helper()
+	client, err := stream.NewForConfig(l.plane.RESTConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	informer, err := informers.NewHelmComponents(client, informers.Options{Namespace: l.namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return informer
 }
 
 // converged makes the components of Kymas, each in success, without an operator.

@@ -2,10 +2,11 @@ package app
 
 import (
 	"context"
+	"runtime/debug"
 	"runtime/metrics"
 	"time"
 
-	"k8s.io/utils/clock"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (
@@ -33,18 +34,11 @@ type memory struct {
 // giveBack returns memory to the system whenever the process is quiet. Go keeps
 // what a start or a burst took, twice the live heap and more, until the next
 // one; beside a fleet that rests for days this is most of the process.
-func giveBack(ctx context.Context, c clock.WithTicker, read func() memory, free func()) {
-	ticker := c.NewTicker(quietAfter)
-	defer ticker.Stop()
+func giveBack(ctx context.Context) {
 	var before memory
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-		}
-		before = giveBackIfQuiet(before, read, free)
-	}
+	wait.UntilWithContext(ctx, func(context.Context) {
+		before = giveBackIfQuiet(before, readMemory, debug.FreeOSMemory)
+	}, quietAfter)
 }
 
 // giveBackIfQuiet looks at the memory once, and returns what it saw last.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -174,7 +173,7 @@ func (op *operator) run(ctx context.Context) error {
 	if op.options.RenderCache {
 		go op.warm(serving)
 	}
-	go giveBack(serving, clock.RealClock{}, readMemory, debug.FreeOSMemory)
+	go giveBack(serving)
 	if op.options.LeaderElection.Enabled {
 		return lead(ctx, op.config, op.options.LeaderElection, op.fence, op.work)
 	}

@@ -24,6 +24,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kyma-incubator/kymactl/e2e/lab/sampler"
+	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 )
 
 const (
@@ -112,9 +113,9 @@ func (p *Probe) makeObjects(ctx context.Context, owner types.UID) ([][]string, e
 	for w := range writers {
 		for i := range perWriter {
 			body := fmt.Sprintf(`{"apiVersion":"%s/v1","kind":"CapacityProbe","metadata":{"name":%q,`+
-				`"labels":{"inventory.kyma-project.io/kyma":"capacity-probe","inventory.kyma-project.io/module":"capacity-probe"},`+
+				`"labels":{%q:"capacity-probe",%q:"capacity-probe"},`+
 				`"ownerReferences":[{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","name":%q,"uid":%q,"controller":true,"blockOwnerDeletion":true}]},`+
-				`"spec":{"componentName":"probe","namespace":"kyma-system"}}`, group, name(w, i), crdName, owner)
+				`"spec":{"componentName":"probe","namespace":"kyma-system"}}`, group, name(w, i), v1alpha1.LabelKyma, v1alpha1.LabelModule, crdName, owner)
 			var version string
 			err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 				data, err := p.Client.Post().AbsPath(p.path("")).Body([]byte(body)).Do(ctx).Raw()
