@@ -199,7 +199,7 @@ func (c *ControlPlane) clean(ctx context.Context) error {
 	if err := c.killAll(ctx); err != nil {
 		return err
 	}
-	for _, path := range []string{c.path("kwok"), c.path("bin"), c.Kubeconfig, c.path("kwokctl.yaml"), c.releasedFile()} {
+	for _, path := range []string{c.path("kwok"), c.path("bin"), c.Kubeconfig, c.tokensFile(), c.path("kwokctl.yaml"), c.releasedFile()} {
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}

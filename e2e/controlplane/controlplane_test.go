@@ -38,6 +38,14 @@ func TestTwoSideBySide(t *testing.T) {
 		if err := get(t.Context(), http.DefaultClient, c.EtcdMetricsURL()); err != nil {
 			t.Error(err)
 		}
+		if config := c.RESTConfig(); config.BearerToken == "" || config.CertData != nil || config.CertFile != "" {
+			t.Errorf("%s: its clients are known by a certificate", c.Name)
+		}
+		for _, path := range []string{c.Kubeconfig, c.tokensFile()} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v; others must not read the token", path, info, err)
+			}
+		}
 		if _, err := Start(t.Context(), Options{Name: c.Name}); !errors.Is(err, ErrRunning) {
 			t.Errorf("%s started twice: %v", c.Name, err)
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -66,11 +68,12 @@ func newKwokConfig(o Options, p ports) (kwokConfig, error) {
 		"kubeAuditPolicy":             o.AuditPolicy,
 		"kubeFeatureGates":            o.FeatureGates,
 	}
+	share := []kwokEnv{{Name: "GOMAXPROCS", Value: strconv.Itoa(max(1, runtime.NumCPU()/procsShare))}}
 	patches := []componentPatch{
-		{Name: string(Etcd)},
+		{Name: string(Etcd), ExtraEnvs: share},
 		{Name: string(APIServer), ExtraEnvs: []kwokEnv{{Name: "GOGC", Value: o.APIServerGOGC}}},
 		// There is one controller manager; with an election its restart would wait for the old lease to run out.
-		{Name: string(ControllerManager), ExtraArgs: []kwokArg{{Key: "leader-elect", Value: "false"}}},
+		{Name: string(ControllerManager), ExtraArgs: []kwokArg{{Key: "leader-elect", Value: "false"}}, ExtraEnvs: share},
 	}
 	for i, args := range [][]string{o.ExtraEtcdArgs, o.ExtraAPIServerArgs, o.ExtraControllerManagerArgs} {
 		for _, arg := range args {
@@ -111,7 +114,13 @@ func (c *ControlPlane) writeKubectlStandIn() error {
 
 // create runs `kwokctl create cluster`, which makes the certificates and starts the three processes.
 func (c *ControlPlane) create(ctx context.Context, p ports) error {
-	config, err := newKwokConfig(c.opts, p)
+	token, err := c.writeToken()
+	if err != nil {
+		return err
+	}
+	options := c.opts
+	options.ExtraAPIServerArgs = append([]string{"--token-auth-file=" + c.tokensFile()}, options.ExtraAPIServerArgs...)
+	config, err := newKwokConfig(options, p)
 	if err != nil {
 		return err
 	}
@@ -123,7 +132,10 @@ func (c *ControlPlane) create(ctx context.Context, p ports) error {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return err
 	}
-	return c.kwokctl(ctx, "--config", file, "create", "cluster", "--kubeconfig", c.Kubeconfig)
+	if err := c.kwokctl(ctx, "--config", file, "create", "cluster", "--kubeconfig", c.Kubeconfig); err != nil {
+		return err
+	}
+	return c.useToken(token)
 }
 
 func (c *ControlPlane) kwokctl(ctx context.Context, args ...string) error {

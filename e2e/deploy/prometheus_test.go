@@ -72,10 +72,8 @@ func startPrometheus(t *testing.T, bench *rbacBench, replicas ...*operatorProces
 			},
 			map[string]any{
 				"job_name": "apiserver", "scheme": "https",
-				"tls_config": map[string]any{
-					"ca_file":   write("ca.crt", bench.admin.CAData),
-					"cert_file": write("tls.crt", bench.admin.CertData), "key_file": write("tls.key", bench.admin.KeyData),
-				},
+				"authorization":  map[string]any{"credentials_file": write("admin-token", []byte(bench.admin.BearerToken))},
+				"tls_config":     map[string]any{"ca_file": write("ca.crt", bench.admin.CAData)},
 				"static_configs": []any{map[string]any{"targets": []string{host.Host}}},
 			},
 		},

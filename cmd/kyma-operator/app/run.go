@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,8 @@ func run(ctx context.Context, o *Options, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// Not earlier: the processes that render charts may have all cores.
+	limitProcs(os.Getenv)
 	logger.Info("Starting", "version", version, "revision", commitOf(), "server", config.Host)
 	return op.run(ctx)
 }
