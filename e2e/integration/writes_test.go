@@ -20,7 +20,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 
 	"github.com/kyma-incubator/kymactl/e2e/controlplane"
 	"github.com/kyma-incubator/kymactl/e2e/lab/sampler"
@@ -319,7 +318,7 @@ func (l *lab) makeStatusAtomic(b *testing.B, atomic bool) {
 		status := schema.Properties["status"]
 		status.XMapType = nil
 		if atomic {
-			status.XMapType = ptr.To("atomic")
+			status.XMapType = new("atomic")
 		}
 		schema.Properties["status"] = status
 	}
