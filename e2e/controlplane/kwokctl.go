@@ -68,7 +68,7 @@ func newKwokConfig(o Options, p ports) (kwokConfig, error) {
 		"kubeAuditPolicy":             o.AuditPolicy,
 		"kubeFeatureGates":            o.FeatureGates,
 	}
-	share := []kwokEnv{{Name: "GOMAXPROCS", Value: strconv.Itoa(max(1, runtime.NumCPU()/procsShare))}}
+	share := []kwokEnv{{Name: "GOMAXPROCS", Value: strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/procsShare))}}
 	patches := []componentPatch{
 		{Name: string(Etcd), ExtraEnvs: share},
 		{Name: string(APIServer), ExtraEnvs: []kwokEnv{{Name: "GOGC", Value: o.APIServerGOGC}}},

@@ -200,7 +200,7 @@ func (s *session) open(ctx context.Context) (*place.Place, error) {
 		s.opened++
 		name := s.name
 		if s.opened > 1 {
-			// client-go keeps connections by the paths of the certificates: those of
+			// client-go keeps connections by the path of the CA's certificate: those of
 			// an earlier control plane must not be found again.
 			name = fmt.Sprintf("%s-%d", s.name, s.opened)
 		}
