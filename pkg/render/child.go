@@ -22,7 +22,8 @@ const exitMemory = 86
 
 // Child answers one request of a parent and returns the exit status. It gives up
 // most rights of the process it runs in, so nothing may follow it but os.Exit.
-func Child(in io.Reader, out io.Writer) int {
+// With ctx a fetch ends.
+func Child(ctx context.Context, in io.Reader, out io.Writer) int {
 	log.SetOutput(io.Discard) // helm warns there, in words of the chart
 	var req wireRequest
 	if err := readHeader(in, &req); err != nil {
@@ -36,7 +37,7 @@ func Child(in io.Reader, out io.Writer) int {
 	}
 	boundMemory(req.Limits.MemoryBytes)
 
-	reply, body := answer(in, &req)
+	reply, body := answer(ctx, in, &req)
 	reply.Size = int64(len(body))
 	answer, err := frame(reply, body)
 	if err == nil {
@@ -49,7 +50,7 @@ func Child(in io.Reader, out io.Writer) int {
 	return 0
 }
 
-func answer(in io.Reader, req *wireRequest) (reply wireReply, body []byte) {
+func answer(ctx context.Context, in io.Reader, req *wireRequest) (reply wireReply, body []byte) {
 	defer func() {
 		if r := recover(); r != nil {
 			reply, body = wireReply{Kind: KindCrash, Message: clean(fmt.Sprintf("helm fails on the chart: %v", r))}, nil
@@ -60,7 +61,7 @@ func answer(in io.Reader, req *wireRequest) (reply wireReply, body []byte) {
 	case opRender:
 		reply.Objects, body, err = renderPayload(in, req)
 	case opFetch:
-		ctx, cancel := context.WithTimeout(context.Background(), req.Limits.FetchTimeout)
+		ctx, cancel := context.WithTimeout(ctx, req.Limits.FetchTimeout)
 		defer cancel()
 		body, err = fetchChart(ctx, req)
 	default:

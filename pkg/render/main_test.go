@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,7 +17,7 @@ import (
 // render-child" just as the operator does.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == ChildCommand {
-		os.Exit(Child(os.Stdin, os.Stdout))
+		os.Exit(Child(context.Background(), os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }

@@ -152,7 +152,7 @@ func newRenderChildCommand() *cobra.Command {
 		Hidden: true,
 		Args:   noArguments,
 		Run: func(cmd *cobra.Command, _ []string) {
-			os.Exit(render.Child(cmd.InOrStdin(), cmd.OutOrStdout()))
+			os.Exit(render.Child(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout()))
 		},
 	}
 }

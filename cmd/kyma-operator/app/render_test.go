@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // TestMain makes the test binary its own render child, as the operator is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == render.ChildCommand {
-		os.Exit(render.Child(os.Stdin, os.Stdout))
+		os.Exit(render.Child(context.Background(), os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }
