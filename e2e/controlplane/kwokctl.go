@@ -50,7 +50,7 @@ type kwokEnv struct {
 	Value string `json:"value"`
 }
 
-func newKwokConfig(o Options, p ports) (kwokConfig, error) {
+func newKwokConfig(o Options, p ports, tokensFile string) (kwokConfig, error) {
 	options := map[string]any{
 		"runtime":                     "binary",
 		"bindAddress":                 "127.0.0.1",
@@ -71,7 +71,7 @@ func newKwokConfig(o Options, p ports) (kwokConfig, error) {
 	share := []kwokEnv{{Name: "GOMAXPROCS", Value: strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/procsShare))}}
 	patches := []componentPatch{
 		{Name: string(Etcd), ExtraEnvs: share},
-		{Name: string(APIServer), ExtraEnvs: []kwokEnv{{Name: "GOGC", Value: o.APIServerGOGC}}},
+		{Name: string(APIServer), ExtraArgs: []kwokArg{{Key: "token-auth-file", Value: tokensFile}}, ExtraEnvs: []kwokEnv{{Name: "GOGC", Value: o.APIServerGOGC}}},
 		// There is one controller manager; with an election its restart would wait for the old lease to run out.
 		{Name: string(ControllerManager), ExtraArgs: []kwokArg{{Key: "leader-elect", Value: "false"}}, ExtraEnvs: share},
 	}
@@ -118,9 +118,7 @@ func (c *ControlPlane) create(ctx context.Context, p ports) error {
 	if err != nil {
 		return err
 	}
-	options := c.opts
-	options.ExtraAPIServerArgs = append([]string{"--token-auth-file=" + c.tokensFile()}, options.ExtraAPIServerArgs...)
-	config, err := newKwokConfig(options, p)
+	config, err := newKwokConfig(c.opts, p, c.tokensFile())
 	if err != nil {
 		return err
 	}

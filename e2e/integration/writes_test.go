@@ -40,8 +40,8 @@ const rounds = 7
 
 // BenchmarkStatusWrites compares the ways to write a status, on a real API
 // server, by what they cost it and the client. They take turns, so that a
-// machine that becomes faster or slower does so for all; benchstat -ignore
-// /round sums the rounds up.
+// machine that becomes faster or slower does so for all; ways are compared within
+// a round.
 func BenchmarkStatusWrites(b *testing.B) {
 	plane := controlplane.ForTest(b)
 	l := newLabOn(b, plane)
@@ -195,14 +195,14 @@ func byHand(b *testing.B, config *rest.Config) put {
 		replies *bufio.Reader
 	}
 	host := strings.TrimPrefix(config.Host, "https://")
-	idle := make(chan *connection, writers)
+	idle := make(chan connection, writers)
 	for range writers {
 		conn, err := tls.Dial("tcp", host, tlsConfig)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = conn.Close() })
-		idle <- &connection{conn, bufio.NewReader(conn)}
+		idle <- connection{conn, bufio.NewReader(conn)}
 	}
 	return func(_ context.Context, hc *v1alpha1.HelmComponent) (*v1alpha1.HelmComponent, error) {
 		conn := <-idle
