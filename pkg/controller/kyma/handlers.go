@@ -1,6 +1,8 @@
 package kyma
 
 import (
+	"time"
+
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
@@ -28,12 +30,15 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 			own := c.children.writes.Own(cache.MetaObjectToName(hc), hc.ResourceVersion)
 			// At the start each Kyma's own event comes as well.
 			if !own && !isInInitialList {
-				c.enqueueOwner(hc)
+				c.enqueueOwner(hc, coalesceDelay)
 			}
 		},
 		UpdateFunc: func(old, hc *v1alpha1.HelmComponent) {
-			if concernsOwner(old, hc) {
-				c.enqueueOwner(hc)
+			switch {
+			case concernsPlan(old, hc):
+				c.enqueueOwner(hc, coalesceDelay)
+			case concernsStatus(old, hc):
+				c.enqueueOwner(hc, c.statusDelay(hc))
 			}
 		},
 		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.HelmComponent]) {
@@ -43,37 +48,56 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 			}
 			if hc := gone.OptionalObj; hc != nil {
 				c.children.forget(hc.UID)
-				c.enqueueOwner(hc)
+				c.enqueueOwner(hc, coalesceDelay)
 			}
 		},
 	}
 }
 
-// concernsOwner tells whether a change can change the owner's status or plan.
-func concernsOwner(old, hc *v1alpha1.HelmComponent) bool {
+// concernsPlan tells whether a change can change what has to be done about the
+// owner's components.
+func concernsPlan(old, hc *v1alpha1.HelmComponent) bool {
 	return old.UID != hc.UID ||
-		lifecycle.Succeeded(old) != lifecycle.Succeeded(hc) ||
-		old.Status.Message != hc.Status.Message ||
 		old.Spec != hc.Spec ||
 		informers.LabelsDrifted(old) != informers.LabelsDrifted(hc) ||
 		(old.DeletionTimestamp == nil) != (hc.DeletionTimestamp == nil)
 }
 
+// concernsStatus tells whether a change can change the owner's status alone.
+func concernsStatus(old, hc *v1alpha1.HelmComponent) bool {
+	return lifecycle.Succeeded(old) != lifecycle.Succeeded(hc) || old.Status.Message != hc.Status.Message
+}
+
 // enqueueOwner gathers what happens to a Kyma's components for a while, but for
 // the success of the last one, which waits for nothing.
-func (c *Controller) enqueueOwner(hc *v1alpha1.HelmComponent) {
+func (c *Controller) enqueueOwner(hc *v1alpha1.HelmComponent, gather time.Duration) {
+	key, ok := ownerKey(hc)
+	switch {
+	case !ok:
+	case c.allSucceeded(hc):
+		c.queue.Add(key)
+	default:
+		c.queue.AddAfter(key, gather)
+	}
+}
+
+// statusDelay is how long news for a Kyma's status may be gathered: a Kyma that
+// is parked is woken, to look at everything, when there is capacity to write it.
+func (c *Controller) statusDelay(hc *v1alpha1.HelmComponent) time.Duration {
+	if key, ok := ownerKey(hc); ok && c.Throttle.Parked(key) {
+		return busyDelay
+	}
+	return coalesceDelay
+}
+
+// ownerKey goes by name: a Kyma that was made again under this name may wait for
+// the component of its predecessor to go.
+func ownerKey(hc *v1alpha1.HelmComponent) (Key, bool) {
 	owner := informers.OwnerKyma(hc)
 	if owner == nil {
-		return
+		return Key{}, false
 	}
-	// By name: a Kyma that was made again under this name may wait for the
-	// component of its predecessor to go.
-	key := Key{cache.ObjectName{Namespace: hc.Namespace, Name: owner.Name}}
-	if c.allSucceeded(hc) {
-		c.queue.Add(key)
-	} else {
-		c.queue.AddAfter(key, coalesceDelay)
-	}
+	return Key{cache.ObjectName{Namespace: hc.Namespace, Name: owner.Name}}, true
 }
 
 func (c *Controller) allSucceeded(hc *v1alpha1.HelmComponent) bool {

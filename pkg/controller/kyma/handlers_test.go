@@ -46,6 +46,48 @@ func TestComponentEvents(t *testing.T) {
 	}
 }
 
+// A Kyma that waits for capacity looks at everything when there is some: what
+// only its status would tell waits as long, what there is to do does not.
+func TestParkedKymasAreNotWokenForTheirStatus(t *testing.T) {
+	ky := kymaOf("ory", "istio")
+	ory := childOf(ky, "ory")
+	tests := map[string]struct {
+		change func(*v1alpha1.HelmComponent)
+		other  *v1alpha1.HelmComponent
+		after  time.Duration
+	}{
+		"success, others to come":   {succeeded, childOf(ky, "istio"), busyDelay},
+		"a message":                 {failingWith("no chart"), childOf(ky, "istio"), busyDelay},
+		"success of the last one":   {succeeded, childOf(ky, "istio", succeeded), 0},
+		"somebody changed its spec": {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version = "9" }, childOf(ky, "istio"), coalesceDelay},
+		"it is being deleted":       {deleting, childOf(ky, "istio"), coalesceDelay},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			changed := ory.DeepCopy()
+			tc.change(changed)
+			f := newFixture(t, ky, changed, tc.other)
+			for range 8 {
+				_, err := f.Throttle.TryAcquire()
+				must(t, err)
+			}
+			f.Throttle.Park(keyPB, epoch, func() { t.Error("woken without capacity to spare") })
+			f.componentEvents().OnUpdate(ory, changed)
+			if tc.after > 0 {
+				// The workqueue has a ticker of its own.
+				eventually.True(t, "waiting for the delay", func() bool { return f.clock.Waiters() == 2 })
+				f.clock.Step(tc.after - time.Millisecond)
+				if f.queue.Len() != 0 {
+					t.Fatalf("the Kyma came to the queue before %s", tc.after)
+				}
+				eventually.True(t, "waiting on", func() bool { return f.clock.Waiters() == 2 })
+				f.clock.Step(time.Millisecond)
+			}
+			eventually.True(t, "the Kyma on the queue", func() bool { return f.queue.Len() == 1 })
+		})
+	}
+}
+
 func TestOwnWritesBringNoNews(t *testing.T) {
 	ky := kymaOf("ory")
 	f := newFixture(t, ky)

@@ -31,6 +31,11 @@ func (p *parking) add(id any, due time.Time, wake func()) {
 	p.byID[id] = p.heap.Push(spot{id, wake}, due)
 }
 
+func (p *parking) has(id any) bool {
+	_, ok := p.byID[id]
+	return ok
+}
+
 // next takes out whoever is due earliest.
 func (p *parking) next() func() {
 	s := p.heap.Pop().Value

@@ -104,6 +104,13 @@ func (t *Throttle) Park(id any, due time.Time, wake func()) {
 	call(woken)
 }
 
+// Parked tells whether somebody is parked under the id.
+func (t *Throttle) Parked(id any) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.parked.has(id)
+}
+
 // Usage tells how many writes may be in flight now, are, and wait to be.
 func (t *Throttle) Usage() (limit, inFlight, waiting int) {
 	t.mu.Lock()

@@ -154,7 +154,13 @@ func TestTheParkedAreWokenWhenThereIsCapacityToSpare(t *testing.T) {
 	if len(woken) > 0 {
 		t.Errorf("woken = %q while somebody waits", woken)
 	}
+	if !throttle.Parked("first") {
+		t.Error("first is not parked while somebody waits")
+	}
 	release()
+	if throttle.Parked("first") || !throttle.Parked("second") {
+		t.Error("the first must be parked no more, the second still")
+	}
 	if want := []string{"first"}; !slices.Equal(woken, want) {
 		t.Errorf("woken = %q, want %q for one free slot", woken, want)
 	}
