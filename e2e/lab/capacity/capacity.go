@@ -16,6 +16,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	client "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -65,10 +66,7 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 		return nil, fmt.Errorf("make client for the capacity probe: %w", err)
 	}
 	crds := ext.ApiextensionsV1().CustomResourceDefinitions()
-	crd, err := crds.Create(ctx, definition(), metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})
-	}
+	crd, err := define(ctx, crds)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", crdName, err)
 	}
@@ -106,6 +104,22 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 	return result, nil
 }
 
+// define creates the custom resource, or takes over what a killed probe left. One
+// that the last probe deleted has to be gone first.
+func define(ctx context.Context, crds client.CustomResourceDefinitionInterface) (crd *apiextensionsv1.CustomResourceDefinition, err error) {
+	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		crd, err = crds.Create(ctx, definition(), metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				return false, nil
+			}
+		}
+		return err == nil && crd.DeletionTimestamp == nil, err
+	})
+	return crd, err
+}
+
 // makeObjects waits until the resource is served and creates the objects, with
 // as much metadata as a HelmComponent has; it returns their versions.
 func (p *Probe) makeObjects(ctx context.Context, owner types.UID) ([][]string, error) {
@@ -118,15 +132,12 @@ func (p *Probe) makeObjects(ctx context.Context, owner types.UID) ([][]string, e
 				`"spec":{"componentName":"probe","namespace":"kyma-system"}}`, group, name(w, i), v1alpha1.LabelKyma, v1alpha1.LabelModule, crdName, owner)
 			var version string
 			err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-				data, err := p.Client.Post().AbsPath(p.path("")).Body([]byte(body)).Do(ctx).Raw()
+				var err error
+				version, err = answered(p.Client.Post().AbsPath(p.path("")).Body([]byte(body)).Do(ctx))
 				if apierrors.IsNotFound(err) {
 					return false, nil // not served yet
 				}
-				if err != nil {
-					return false, err
-				}
-				version, err = resourceVersion(data)
-				return true, err
+				return err == nil, err
 			})
 			if err != nil {
 				return nil, fmt.Errorf("create object of the capacity probe: %w", err)
@@ -187,11 +198,7 @@ func (p *Probe) write(ctx context.Context, name, version string, now time.Time) 
 		`"status":{"status":"started","lastReconciliation":%q,"observedGeneration":1,`+
 		`"manifestDigest":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","message":"%d"}}`,
 		group, name, version, now.UTC().Format(time.RFC3339), now.UnixNano())
-	data, err := p.Client.Put().AbsPath(p.path(name)+"/status").Param("fieldValidation", "Ignore").Body([]byte(body)).Do(ctx).Raw()
-	if err != nil {
-		return "", err
-	}
-	return resourceVersion(data)
+	return answered(p.Client.Put().AbsPath(p.path(name)+"/status").Param("fieldValidation", "Ignore").Body([]byte(body)).Do(ctx))
 }
 
 // watch opens a watch and reads it to nowhere, until the context ends.
@@ -230,7 +237,16 @@ func (p *Probe) path(name string) string {
 
 func name(writer, i int) string { return fmt.Sprintf("probe-%d-%d", writer, i) }
 
-func resourceVersion(data []byte) (string, error) {
+// answered is the resourceVersion of the object that a write returned.
+func answered(result rest.Result) (string, error) {
+	// Raw alone would leave out why the server refuses.
+	if err := result.Error(); err != nil {
+		return "", err
+	}
+	data, err := result.Raw()
+	if err != nil {
+		return "", err
+	}
 	var answer metav1.PartialObjectMetadata
 	if err := json.Unmarshal(data, &answer); err != nil {
 		return "", fmt.Errorf("parse answer: %w", err)
