@@ -31,9 +31,6 @@ const Name = "helmcomponent"
 const (
 	// staleDelay is how long a sync waits for the cache to catch up.
 	staleDelay = 30 * time.Millisecond
-	// busyDelay bounds the wait for capacity to spare, which ends as soon as
-	// there is some.
-	busyDelay = 10 * time.Second
 	// patience is how long an intermediate state may be put off in all.
 	patience = time.Minute
 	// renderPatience bounds how long a worker waits for a chart.

@@ -12,12 +12,14 @@ import (
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
 	"github.com/kyma-incubator/kymactl/pkg/controller/commit"
+	"github.com/kyma-incubator/kymactl/pkg/controller/lifecycle"
 )
 
 // sync brings one component to the state that is due. What it has rendered ends
 // with renders, which is before ctx when the operator stops: a render leaves
 // nothing behind that would have to be finished.
 func (c *Controller) sync(ctx, renders context.Context, key Key) (time.Duration, error) {
+	c.Throttle.Leave(key)
 	hc, err := c.Components.Lister.HelmComponents(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.status.Forget(key.ObjectName)
@@ -43,18 +45,13 @@ func (c *Controller) sync(ctx, renders context.Context, key Key) (time.Duration,
 		now = c.Clock.Now()
 		d = decide(hc, result, now, c.policy)
 	}
-	after, err := c.commit(ctx, hc, d)
-	if after == d.after && after > 0 {
-		// The write had to wait for its turn; the next state does not wait for it.
-		after = max(after-c.Clock.Since(now), time.Nanosecond)
-	}
-	return after, err
+	return c.commit(ctx, hc, d, now)
 }
 
 // commit writes the decided status if it differs. A state that a later one will
 // make up for waits for capacity to spare; success, errors and new timelines
 // are written in their turn.
-func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d decision) (time.Duration, error) {
+func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d decision, decided time.Time) (time.Duration, error) {
 	deadline := d.due
 	if d.optional {
 		deadline = deadline.Add(patience)
@@ -75,14 +72,30 @@ func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d d
 	case commit.Busy:
 		key := keyOf(hc)
 		c.Throttle.Park(key, d.due, func() { c.queue.Add(key) })
-		return min(d.after, busyDelay), nil
+		return c.untilUrgent(hc, deadline), nil
 	case commit.Written:
 		c.Metrics.Late(string(d.status.Status), c.Clock.Since(d.due))
 		klog.FromContext(ctx).V(4).Info("Component changed", "state", d.status.Status, "message", d.status.Message)
+		if d.status.Message == "" && d.after > 0 {
+			// The write had to wait for its turn, which the next state does not
+			// wait for; but nothing is decided before the cache shows the write.
+			return max(d.after-c.Clock.Since(decided), staleDelay), nil
+		}
 	case commit.Skipped:
 	}
 	if d.status.Message != "" {
 		return 0, errors.New(d.status.Message)
 	}
 	return d.after, nil
+}
+
+// untilUrgent is how long a component whose intermediate state found no capacity
+// may be left alone, unless there is some before: until its final state is due,
+// or the intermediate one has waited for long enough.
+func (c *Controller) untilUrgent(hc *v1alpha1.HelmComponent, deadline time.Time) time.Duration {
+	final := lifecycle.Origin(hc).Add(c.policy.timeline.Duration(hc.Spec.ComponentName))
+	if final.Before(deadline) {
+		deadline = final
+	}
+	return max(deadline.Sub(c.Clock.Now()), time.Nanosecond)
 }

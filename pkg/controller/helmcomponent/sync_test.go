@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -204,9 +205,9 @@ func TestSyncOnABusyServer(t *testing.T) {
 	release, err := f.Throttle.TryAcquire()
 	must(t, err)
 	f.clock.Step(6 * time.Second)
-	f.sync(5 * time.Second) // when retrying is due
+	f.sync(10 * time.Second) // when success is due, whatever else is before
 	f.clock.Step(4 * time.Second)
-	f.sync(time.Second)
+	f.sync(6 * time.Second)
 	if len(f.statuses) != 0 || f.queue.Len() != 0 {
 		t.Error("an intermediate state was written on a busy server")
 	}
@@ -214,6 +215,22 @@ func TestSyncOnABusyServer(t *testing.T) {
 	if f.queue.Len() != 1 {
 		t.Error("the component was not woken when there was capacity to spare")
 	}
+	f.sync(time.Second) // when retrying is due
+	if f.last().Status != v1alpha1.ComponentFailing || f.Throttle.Parked(keyIstio) {
+		t.Errorf("status = %+v, still parked: %t", f.last(), f.Throttle.Parked(keyIstio))
+	}
+}
+
+// A long name's success is too far ahead to put its intermediate states off
+// until then.
+func TestSyncOnABusyServerLosesPatience(t *testing.T) {
+	f := newFixture(t, component(in(v1alpha1.ComponentStarted), func(hc *v1alpha1.HelmComponent) {
+		hc.Spec.ComponentName = strings.Repeat("x", 40)
+	}))
+	_, err := f.Throttle.TryAcquire()
+	must(t, err)
+	f.clock.Step(51 * time.Second) // failing is due since 10 s
+	f.sync(patience - 10*time.Second)
 }
 
 func TestSyncAfterAConflictLooksAgain(t *testing.T) {

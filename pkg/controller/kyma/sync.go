@@ -23,6 +23,7 @@ import (
 
 // sync brings one Kyma's components and status to where they should be.
 func (c *Controller) sync(ctx context.Context, key Key) (time.Duration, error) {
+	c.Throttle.Leave(key)
 	ky, err := c.Kymas.Lister.Kymas(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.status.Forget(key.ObjectName)

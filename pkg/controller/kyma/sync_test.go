@@ -295,12 +295,19 @@ func TestConflictsAndBusyServers(t *testing.T) {
 	f.putError = apierrors.NewConflict(schema.GroupResource{}, "pb", errors.New("changed"))
 	f.sync(staleDelay)
 	f.putError = nil
+	var release func()
 	for range 8 {
-		_, err := f.Throttle.TryAcquire()
+		var err error
+		release, err = f.Throttle.TryAcquire()
 		must(t, err)
 	}
 	f.sync(busyDelay)
-	if len(f.statuses) != 0 {
+	if len(f.statuses) != 0 || !f.Throttle.Parked(keyPB) {
 		t.Error("an intermediate status was written on a busy server")
+	}
+	release()
+	f.sync(0)
+	if len(f.statuses) != 1 || f.Throttle.Parked(keyPB) {
+		t.Error("an intermediate status was not written when there was capacity to spare")
 	}
 }

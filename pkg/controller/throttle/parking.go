@@ -36,6 +36,13 @@ func (p *parking) has(id any) bool {
 	return ok
 }
 
+func (p *parking) remove(id any) {
+	if item, ok := p.byID[id]; ok {
+		p.heap.Remove(item)
+		delete(p.byID, id)
+	}
+}
+
 // next takes out whoever is due earliest.
 func (p *parking) next() func() {
 	s := p.heap.Pop().Value

@@ -104,6 +104,13 @@ func (t *Throttle) Park(id any, due time.Time, wake func()) {
 	call(woken)
 }
 
+// Leave forgets whoever is parked under the id.
+func (t *Throttle) Leave(id any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.parked.remove(id)
+}
+
 // Parked tells whether somebody is parked under the id.
 func (t *Throttle) Parked(id any) bool {
 	t.mu.Lock()

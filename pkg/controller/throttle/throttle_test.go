@@ -142,6 +142,9 @@ func TestTheParkedAreWokenWhenThereIsCapacityToSpare(t *testing.T) {
 	park := func(id string, due time.Duration) {
 		throttle.Park(id, epoch.Add(due), func() { woken = append(woken, id) })
 	}
+	park("gone", 0)
+	throttle.Leave("gone")
+	throttle.Leave("never there")
 	park("later", 3)
 	park("first", 9)
 	park("first", 1)
