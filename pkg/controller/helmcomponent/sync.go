@@ -77,9 +77,8 @@ func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d d
 		c.Metrics.Late(string(d.status.Status), c.Clock.Since(d.due))
 		klog.FromContext(ctx).V(4).Info("Component changed", "state", d.status.Status, "message", d.status.Message)
 		if d.status.Message == "" && d.after > 0 {
-			// The write had to wait for its turn, which the next state does not
-			// wait for; but nothing is decided before the cache shows the write.
-			return max(d.after-c.Clock.Since(decided), staleDelay), nil
+			// The write had to wait for its turn; the next state does not wait for it.
+			return max(d.after-c.Clock.Since(decided), time.Nanosecond), nil
 		}
 	case commit.Skipped:
 	}
