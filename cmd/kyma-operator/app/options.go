@@ -103,7 +103,7 @@ func (o *Options) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.HelmComponentWorkers, "helmcomponent-workers", o.HelmComponentWorkers, "HelmComponents worked on at once.")
 	f.Float64Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "Budget of writes to the API server a second; the most urgent ones get it first. Negative: no limit.")
 	f.IntVar(&o.KubeAPIBurst, "kube-api-burst", o.KubeAPIBurst, "Writes that may be made at once from a full budget.")
-	f.IntVar(&o.WriteConcurrency, "write-concurrency", o.WriteConcurrency, "Writes in flight at most, fewer while the API server answers slowly or with 429. Keep it below --helmcomponent-workers: with a place for each worker no write ever waits, and intermediate states are written as if there were time.")
+	f.IntVar(&o.WriteConcurrency, "write-concurrency", o.WriteConcurrency, "Writes in flight at most, fewer while the API server answers slowly or with 429. Keep it below --helmcomponent-workers: with a place for each worker writes hardly ever wait, and intermediate states are written as if there were time.")
 
 	f.DurationVar(&o.Retry.BaseDelay, "retry-base-delay", o.Retry.BaseDelay, "Wait before an object's first retry; it doubles with each.")
 	f.DurationVar(&o.Retry.MaxDelay, "retry-max-delay", o.Retry.MaxDelay, "Longest wait before an object's retry.")

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	client "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
@@ -104,20 +105,32 @@ func (p *Probe) Run(ctx context.Context, d time.Duration) (_ *Result, err error)
 	return result, nil
 }
 
-// define creates the custom resource, or takes over what a killed probe left. One
-// that the last probe deleted has to be gone first.
+// define creates the custom resource. One that is there, left by a probe that was
+// killed or deleted by the last one, has to be gone first.
 func define(ctx context.Context, crds client.CustomResourceDefinitionInterface) (crd *apiextensionsv1.CustomResourceDefinition, err error) {
-	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	const every, most = 100 * time.Millisecond, 30 * time.Second
+	err = wait.PollUntilContextTimeout(ctx, every, most, true, func(ctx context.Context) (bool, error) {
 		crd, err = crds.Create(ctx, definition(), metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				return false, nil
-			}
+		if !apierrors.IsAlreadyExists(err) {
+			return err == nil, err
 		}
-		return err == nil && crd.DeletionTimestamp == nil, err
+		err = crds.Delete(ctx, crdName, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			err = nil
+		}
+		return false, err
 	})
-	return crd, err
+	if err != nil {
+		return nil, fmt.Errorf("replace what another probe left: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, every, most, true, func(ctx context.Context) (bool, error) {
+		crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})
+		return err == nil && apihelpers.IsCRDConditionTrue(crd, apiextensionsv1.Established), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wait until it is established: %w", err)
+	}
+	return crd, nil
 }
 
 // makeObjects waits until the resource is served and creates the objects, with

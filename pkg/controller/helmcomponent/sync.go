@@ -76,24 +76,24 @@ func (c *Controller) commit(ctx context.Context, hc *v1alpha1.HelmComponent, d d
 	case commit.Written:
 		c.Metrics.Late(string(d.status.Status), c.Clock.Since(d.due))
 		klog.FromContext(ctx).V(4).Info("Component changed", "state", d.status.Status, "message", d.status.Message)
-		if d.status.Message == "" && d.after > 0 {
-			// The write had to wait for its turn; the next state does not wait for it.
-			return max(d.after-c.Clock.Since(decided), time.Nanosecond), nil
-		}
 	case commit.Skipped:
 	}
 	if d.status.Message != "" {
 		return 0, errors.New(d.status.Message)
 	}
-	return d.after, nil
+	if d.after > 0 {
+		// A write has to wait for its turn; the next state does not wait for it.
+		return max(d.after-c.Clock.Since(decided), time.Nanosecond), nil
+	}
+	return 0, nil
 }
 
-// untilUrgent is how long a component whose intermediate state found no capacity
-// may be left alone, unless there is some before: until its final state is due,
-// or the intermediate one has waited for long enough.
+// untilUrgent is how long a component that found no capacity may be left alone,
+// unless there is some before: until its final state is due, or patience ends
+// with the state that is due now.
 func (c *Controller) untilUrgent(hc *v1alpha1.HelmComponent, deadline time.Time) time.Duration {
 	final := lifecycle.Origin(hc).Add(c.policy.timeline.Duration(hc.Spec.ComponentName))
-	if final.Before(deadline) {
+	if !lifecycle.Succeeded(hc) && final.Before(deadline) {
 		deadline = final
 	}
 	return max(deadline.Sub(c.Clock.Now()), time.Nanosecond)

@@ -216,21 +216,55 @@ func TestSyncOnABusyServer(t *testing.T) {
 		t.Error("the component was not woken when there was capacity to spare")
 	}
 	f.sync(time.Second) // when retrying is due
-	if f.last().Status != v1alpha1.ComponentFailing || f.Throttle.Parked(keyIstio) {
-		t.Errorf("status = %+v, still parked: %t", f.last(), f.Throttle.Parked(keyIstio))
+	if f.last().Status != v1alpha1.ComponentFailing {
+		t.Errorf("status = %+v", f.last())
 	}
 }
 
-// A long name's success is too far ahead to put its intermediate states off
+// The next state of a name this long is too far ahead to put the one before off
 // until then.
 func TestSyncOnABusyServerLosesPatience(t *testing.T) {
-	f := newFixture(t, component(in(v1alpha1.ComponentStarted), func(hc *v1alpha1.HelmComponent) {
-		hc.Spec.ComponentName = strings.Repeat("x", 40)
+	f := newFixture(t, component(in(v1alpha1.ComponentPending), func(hc *v1alpha1.HelmComponent) {
+		hc.Spec.ComponentName = strings.Repeat("x", 63)
+		hc.Status.ManifestDigest = digest
 	}))
+	release, err := f.Throttle.TryAcquire()
+	must(t, err)
+	f.clock.Step(11 * time.Second) // started is due since 10 s
+	f.sync(patience - 10*time.Second)
+	f.clock.Step(patience - 10*time.Second)
+	var sync sync.WaitGroup
+	sync.Go(func() { f.sync(3 * time.Second) })
+	eventually.True(t, "waiting for its turn", func() bool {
+		_, _, waiting := f.Throttle.Usage()
+		return waiting == 1
+	})
+	release()
+	sync.Wait()
+	if f.last().Status != v1alpha1.ComponentStarted {
+		t.Errorf("status = %+v", f.last())
+	}
+}
+
+func TestParkedComponentsThatAreGoneLeave(t *testing.T) {
+	f := newFixture(t)
 	_, err := f.Throttle.TryAcquire()
 	must(t, err)
-	f.clock.Step(51 * time.Second) // failing is due since 10 s
-	f.sync(patience - 10*time.Second)
+	f.Throttle.Park(keyIstio, epoch, func() {})
+	f.sync(0)
+	if f.Throttle.Parked(keyIstio) {
+		t.Error("a component that is gone is still parked")
+	}
+}
+
+// A success that is written again (AlwaysWrite) has no final state ahead.
+func TestSuccessIsNotUrgent(t *testing.T) {
+	f := newFixture(t)
+	f.clock.Step(time.Hour)
+	deadline := f.clock.Now().Add(patience)
+	if got := f.untilUrgent(component(in(v1alpha1.ComponentSuccess)), deadline); got != patience {
+		t.Errorf("urgent in %s, want %s", got, patience)
+	}
 }
 
 func TestSyncAfterAConflictLooksAgain(t *testing.T) {

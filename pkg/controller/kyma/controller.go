@@ -4,7 +4,8 @@
 // It keeps true: a component is created once for each module, however stale the
 // cache; what is deleted is exactly the object that was looked at (by UID); a
 // status is written only when it differs; the final success is never delayed,
-// while what comes before it is gathered for coalesceDelay.
+// while what comes before it is gathered for coalesceDelay, or for as long as the
+// API server has no capacity to spare.
 package kyma
 
 import (

@@ -106,7 +106,8 @@ func (c *Controller) allSucceeded(hc *v1alpha1.HelmComponent) bool {
 		return false
 	}
 	for _, sibling := range owned {
-		if !lifecycle.Succeeded(sibling) {
+		// One that is being deleted belongs to no module any more.
+		if sibling.DeletionTimestamp == nil && !lifecycle.Succeeded(sibling) {
 			return false
 		}
 	}

@@ -19,13 +19,14 @@ func TestComponentEvents(t *testing.T) {
 		now    int // on the queue at once
 		later  int // after the delay
 	}{
-		"a step on the way":         {func(hc *v1alpha1.HelmComponent) { hc.Status.Status = v1alpha1.ComponentFailing }, istio, 0, 0},
-		"success, others to come":   {succeeded, istio, 0, 1},
-		"its spec is another":       {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version, hc.Generation = "9", 2 }, istio, 0, 1},
-		"success of the last one":   {succeeded, childOf(ky, "istio", succeeded), 1, 1},
-		"a message":                 {failingWith("no chart"), istio, 0, 1},
-		"somebody changed its spec": {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version = "9" }, istio, 0, 1},
-		"it is being deleted":       {deleting, istio, 0, 1},
+		"a step on the way":                  {func(hc *v1alpha1.HelmComponent) { hc.Status.Status = v1alpha1.ComponentFailing }, istio, 0, 0},
+		"success, others to come":            {succeeded, istio, 0, 1},
+		"its spec is another":                {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version, hc.Generation = "9", 2 }, istio, 0, 1},
+		"success of the last one":            {succeeded, childOf(ky, "istio", succeeded), 1, 1},
+		"the last one but for one that goes": {succeeded, childOf(ky, "rafter", deleting), 1, 1},
+		"a message":                          {failingWith("no chart"), istio, 0, 1},
+		"somebody changed its spec":          {func(hc *v1alpha1.HelmComponent) { hc.Spec.Version = "9" }, istio, 0, 1},
+		"it is being deleted":                {deleting, istio, 0, 1},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

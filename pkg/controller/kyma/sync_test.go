@@ -307,7 +307,21 @@ func TestConflictsAndBusyServers(t *testing.T) {
 	}
 	release()
 	f.sync(0)
-	if len(f.statuses) != 1 || f.Throttle.Parked(keyPB) {
+	if len(f.statuses) != 1 {
 		t.Error("an intermediate status was not written when there was capacity to spare")
+	}
+}
+
+// What is parked and gone would be woken for nothing.
+func TestParkedKymasThatAreGoneLeave(t *testing.T) {
+	f := newFixture(t, nil)
+	for range 8 {
+		_, err := f.Throttle.TryAcquire()
+		must(t, err)
+	}
+	f.Throttle.Park(keyPB, epoch, func() {})
+	f.sync(0)
+	if f.Throttle.Parked(keyPB) {
+		t.Error("a Kyma that is gone is still parked")
 	}
 }

@@ -95,7 +95,8 @@ func (t *Throttle) TryAcquire() (release func(), err error) {
 
 // Park remembers somebody who found no capacity to spare. When there is some,
 // wake is called, for whoever is due earliest first; it must not block. Whoever
-// parks again under the same id is remembered once.
+// parks again under the same id is remembered once. A wake that leads to no write
+// is not passed on, so whoever parks has to look again some time by himself.
 func (t *Throttle) Park(id any, due time.Time, wake func()) {
 	t.mu.Lock()
 	t.parked.add(id, due, wake)

@@ -145,6 +145,9 @@ func TestTheParkedAreWokenWhenThereIsCapacityToSpare(t *testing.T) {
 	park("gone", 0)
 	throttle.Leave("gone")
 	throttle.Leave("never there")
+	if throttle.Parked("gone") {
+		t.Error("who left is still parked")
+	}
 	park("later", 3)
 	park("first", 9)
 	park("first", 1)
