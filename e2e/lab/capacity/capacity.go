@@ -120,8 +120,11 @@ func define(ctx context.Context, crds client.CustomResourceDefinitionInterface) 
 		}
 		return false, err
 	})
+	if wait.Interrupted(err) {
+		err = fmt.Errorf("what another probe left is not gone: %w", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("replace what another probe left: %w", err)
+		return nil, err
 	}
 	err = wait.PollUntilContextTimeout(ctx, every, most, true, func(ctx context.Context) (bool, error) {
 		crd, err = crds.Get(ctx, crdName, metav1.GetOptions{})

@@ -1,8 +1,6 @@
 package kyma
 
 import (
-	"time"
-
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
@@ -30,15 +28,13 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 			own := c.children.writes.Own(cache.MetaObjectToName(hc), hc.ResourceVersion)
 			// At the start each Kyma's own event comes as well.
 			if !own && !isInInitialList {
-				c.enqueueOwner(hc, coalesceDelay)
+				c.enqueueOwner(hc, false)
 			}
 		},
 		UpdateFunc: func(old, hc *v1alpha1.HelmComponent) {
-			switch {
-			case concernsPlan(old, hc):
-				c.enqueueOwner(hc, coalesceDelay)
-			case concernsStatus(old, hc):
-				c.enqueueOwner(hc, c.statusDelay(hc))
+			plan := concernsPlan(old, hc)
+			if plan || concernsStatus(old, hc) {
+				c.enqueueOwner(hc, !plan)
 			}
 		},
 		DeleteFunc: func(gone cache.DeletedObject[*v1alpha1.HelmComponent]) {
@@ -48,7 +44,7 @@ func (c *Controller) componentEvents() cache.TypedResourceEventHandler[*v1alpha1
 			}
 			if hc := gone.OptionalObj; hc != nil {
 				c.children.forget(hc.UID)
-				c.enqueueOwner(hc, coalesceDelay)
+				c.enqueueOwner(hc, false)
 			}
 		},
 	}
@@ -69,35 +65,25 @@ func concernsStatus(old, hc *v1alpha1.HelmComponent) bool {
 }
 
 // enqueueOwner gathers what happens to a Kyma's components for a while, but for
-// the success of the last one, which waits for nothing.
-func (c *Controller) enqueueOwner(hc *v1alpha1.HelmComponent, gather time.Duration) {
-	key, ok := ownerKey(hc)
-	switch {
-	case !ok:
-	case c.allSucceeded(hc):
-		c.queue.Add(key)
-	default:
-		c.queue.AddAfter(key, gather)
-	}
-}
-
-// statusDelay is how long news for a Kyma's status may be gathered: a Kyma that
-// is parked is woken, to look at everything, when there is capacity to write it.
-func (c *Controller) statusDelay(hc *v1alpha1.HelmComponent) time.Duration {
-	if key, ok := ownerKey(hc); ok && c.Throttle.Parked(key) {
-		return busyDelay
-	}
-	return coalesceDelay
-}
-
-// ownerKey goes by name: a Kyma that was made again under this name may wait for
-// the component of its predecessor to go.
-func ownerKey(hc *v1alpha1.HelmComponent) (Key, bool) {
+// the success of the last one, which waits for nothing. What concerns the status
+// alone may be gathered for longer while the Kyma is parked: it is woken, to look
+// at everything, when there is capacity to write it.
+func (c *Controller) enqueueOwner(hc *v1alpha1.HelmComponent, statusOnly bool) {
 	owner := informers.OwnerKyma(hc)
 	if owner == nil {
-		return Key{}, false
+		return
 	}
-	return Key{cache.ObjectName{Namespace: hc.Namespace, Name: owner.Name}}, true
+	// By name: a Kyma that was made again under this name may wait for the
+	// component of its predecessor to go.
+	key := Key{cache.ObjectName{Namespace: hc.Namespace, Name: owner.Name}}
+	switch {
+	case c.allSucceeded(hc):
+		c.queue.Add(key)
+	case statusOnly && c.Throttle.Parked(key):
+		c.queue.AddAfter(key, busyDelay)
+	default:
+		c.queue.AddAfter(key, coalesceDelay)
+	}
 }
 
 func (c *Controller) allSucceeded(hc *v1alpha1.HelmComponent) bool {
