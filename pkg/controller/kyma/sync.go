@@ -64,8 +64,9 @@ func (c *Controller) plan(ky *v1alpha1.Kyma) (plan, error) {
 		},
 		deleted: c.children.wasDeleted,
 		foreign: func(name string) bool {
-			_, err := c.Components.Lister.HelmComponents(ky.Namespace).Get(name)
-			return err == nil
+			// Not by the lister, which makes an error for each that is not there.
+			_, exists, err := c.Components.GetStore().GetByKey(ky.Namespace + "/" + name)
+			return exists && err == nil
 		},
 	}, c.options.Timeline), nil
 }
