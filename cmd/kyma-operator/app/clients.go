@@ -3,14 +3,19 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
 
 	"github.com/kyma-incubator/kymactl/pkg/apis/inventory/v1alpha1"
+	"github.com/kyma-incubator/kymactl/pkg/controller/moderate"
+	"github.com/kyma-incubator/kymactl/pkg/controller/throttle"
 )
 
 // restConfig finds the API server: by flag, by $KUBECONFIG and its defaults, or
@@ -31,14 +36,25 @@ func restConfig(o *Options) (*rest.Config, error) {
 
 // controllerConfig is for the controllers: the throttle budgets their writes, so
 // client-go's own first-come-first-served limiter is off, and no write leaves
-// once the lease is gone.
-func controllerConfig(base *rest.Config, wrap ...func(http.RoundTripper) http.RoundTripper) *rest.Config {
+// once the lease is gone. Answers and events are read at intervals.
+func controllerConfig(base *rest.Config, writes *throttle.Throttle, wall clock.Clock, wrap ...func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	config := rest.CopyConfig(base)
 	config.QPS = -1
+	// With the bounds of client-go's own dialer.
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	config.Dial = moderate.Dialer(dialer.DialContext, wall, func() time.Duration { return readPause(writes.Latency()) })
+	config.Wrap(writes.Observed)
 	for _, w := range wrap {
 		config.Wrap(w)
 	}
 	return config
+}
+
+// readPause is how long the operator lets gather what the server sends, when
+// writes take latency: short against that, because fewer writes are under way
+// meanwhile, and never long enough for anybody to notice.
+func readPause(latency time.Duration) time.Duration {
+	return min(latency/4, 10*time.Millisecond)
 }
 
 // checkCRDs makes sure that the kinds are served before anything waits for them.

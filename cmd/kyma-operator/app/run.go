@@ -79,11 +79,11 @@ func newOperator(ctx context.Context, o *Options, config *rest.Config) (*operato
 	writes := throttle.New(throttle.Options{
 		QPS: o.KubeAPIQPS, Burst: o.KubeAPIBurst, MaxInFlight: o.WriteConcurrency, Clock: wall,
 	})
-	wrap := []func(http.RoundTripper) http.RoundTripper{writes.Observed}
+	var wrap []func(http.RoundTripper) http.RoundTripper
 	if o.LeaderElection.Enabled {
 		wrap = append(wrap, op.fence.transport)
 	}
-	client, err := stream.NewForConfig(controllerConfig(config, wrap...))
+	client, err := stream.NewForConfig(controllerConfig(config, writes, wall, wrap...))
 	if err != nil {
 		return nil, fmt.Errorf("create client: %w", err)
 	}

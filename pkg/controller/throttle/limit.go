@@ -22,6 +22,9 @@ type limit struct {
 	max     float64
 	current float64
 	lastCut time.Time
+	// latency is the smoothed time to an answer, by the gain of 1/8 of TCP's
+	// round-trip time (RFC 6298).
+	latency time.Duration
 }
 
 func newLimit(most int) limit {
@@ -31,6 +34,7 @@ func newLimit(most int) limit {
 func (l *limit) slots() int { return int(l.current) }
 
 func (l *limit) observe(now time.Time, code int, took time.Duration) {
+	l.latency += (took - l.latency) / 8
 	if code != http.StatusTooManyRequests && took < slowAnswer {
 		l.current = min(l.current+1/l.current, l.max)
 		return

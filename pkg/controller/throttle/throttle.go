@@ -126,6 +126,14 @@ func (t *Throttle) Usage() (limit, inFlight, waiting int) {
 	return t.limit.slots(), t.inFlight, t.waiting.Len()
 }
 
+// Latency is how long the server takes for a write, smoothed over the last dozen
+// or so; 0 before the first.
+func (t *Throttle) Latency() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.limit.latency
+}
+
 // Observe tells the throttle how the server answered one write.
 func (t *Throttle) Observe(code int, took time.Duration) {
 	t.mu.Lock()

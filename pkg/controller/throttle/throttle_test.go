@@ -233,6 +233,27 @@ func TestLimitFollowsTheServer(t *testing.T) {
 	}
 }
 
+func TestLatencyFollowsTheAnswers(t *testing.T) {
+	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
+	if got := throttle.Latency(); got != 0 {
+		t.Errorf("%s before any answer", got)
+	}
+	throttle.Observe(http.StatusOK, 80*time.Millisecond)
+	if got := throttle.Latency(); got != 10*time.Millisecond {
+		t.Errorf("%s after one answer, want an eighth of 80ms", got)
+	}
+	for range 50 {
+		throttle.Observe(http.StatusTooManyRequests, 80*time.Millisecond)
+	}
+	if got := throttle.Latency().Round(time.Millisecond); got != 80*time.Millisecond {
+		t.Errorf("%s after many answers, want 80ms", got)
+	}
+	throttle.Observe(http.StatusOK, 0)
+	if got := throttle.Latency().Round(time.Millisecond); got != 70*time.Millisecond {
+		t.Errorf("%s after one that took no time, want 70ms", got)
+	}
+}
+
 func TestTransportObservesWritesAlone(t *testing.T) {
 	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 8})
 	refuse := roundTripper(func(*http.Request) (*http.Response, error) {

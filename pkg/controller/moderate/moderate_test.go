@@ -1,0 +1,199 @@
+package moderate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
+)
+
+const pause = 10 * time.Millisecond
+
+// script is a connection that returns what was written down for each read.
+type script struct {
+	net.Conn
+	reads []string
+	err   error
+}
+
+func (s *script) Read(p []byte) (int, error) {
+	if len(s.reads) == 0 {
+		return 0, s.err
+	}
+	n := copy(p, s.reads[0])
+	s.reads = s.reads[1:]
+	if len(s.reads) == 0 {
+		return n, s.err
+	}
+	return n, nil
+}
+
+func dial(t *testing.T, d Dial) net.Conn {
+	t.Helper()
+	conn, err := d(t.Context(), "tcp", "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// moderated returns a connection that reads what the script says, and a clock
+// that is put forward by whoever sleeps.
+func moderated(t *testing.T, s *script, pause time.Duration) (net.Conn, *clocktesting.FakeClock) {
+	t.Helper()
+	wall := clocktesting.NewFakeClock(time.Unix(1000, 0))
+	dialer := Dialer(func(context.Context, string, string) (net.Conn, error) { return s, nil }, wall, func() time.Duration { return pause })
+	return dial(t, dialer), wall
+}
+
+func TestReadsBeginAPauseApart(t *testing.T) {
+	full := string(make([]byte, bufferSize))
+	for name, tc := range map[string]struct {
+		first  string
+		pause  time.Duration
+		passed time.Duration
+		want   time.Duration
+	}{
+		"right after the first":  {first: "a", pause: pause, want: pause},
+		"within the pause":       {first: "a", pause: pause, passed: pause / 4, want: pause * 3 / 4},
+		"after the pause":        {first: "a", pause: pause, passed: pause},
+		"no pause":               {first: "a"},
+		"more than fits at once": {first: full, pause: pause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, wall := moderated(t, &script{reads: []string{tc.first, "b"}}, tc.pause)
+			begin := wall.Now()
+			if _, err := io.ReadFull(conn, make([]byte, len(tc.first))); err != nil {
+				t.Fatal(err)
+			}
+			if slept := wall.Since(begin); slept != 0 {
+				t.Errorf("the first read waits %s", slept)
+			}
+			wall.Step(tc.passed)
+			begin = wall.Now()
+			got := make([]byte, 2)
+			if n, err := conn.Read(got); err != nil || string(got[:n]) != "b" {
+				t.Errorf("got %q, %v, want b", got[:n], err)
+			}
+			if slept := wall.Since(begin); slept != tc.want {
+				t.Errorf("the second read waits %s, want %s", slept, tc.want)
+			}
+		})
+	}
+}
+
+func TestNothingIsLost(t *testing.T) {
+	gone := errors.New("connection reset")
+	conn, wall := moderated(t, &script{reads: []string{"ab", "cde", "f"}, err: gone}, pause)
+	begin := wall.Now()
+	var got bytes.Buffer
+	for {
+		p := make([]byte, 2)
+		n, err := conn.Read(p)
+		got.Write(p[:n])
+		if err != nil {
+			if !errors.Is(err, gone) {
+				t.Errorf("got %v, want %v", err, gone)
+			}
+			break
+		}
+	}
+	if got.String() != "abcdef" {
+		t.Errorf("got %q", &got)
+	}
+	// Between four reads, and not for what is left of one.
+	if slept := wall.Since(begin); slept != 3*pause {
+		t.Errorf("slept %s, want %s", slept, 3*pause)
+	}
+}
+
+func TestDialFails(t *testing.T) {
+	refused := errors.New("refused")
+	d := Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, refused }, clock.RealClock{}, nil)
+	if conn, err := d(t.Context(), "tcp", "server"); conn != nil || !errors.Is(err, refused) {
+		t.Errorf("got %v, %v", conn, err)
+	}
+}
+
+// sleeper is told when somebody sleeps.
+type sleeper struct {
+	clock.Clock
+	sleeps func()
+}
+
+func (s sleeper) Sleep(time.Duration) { s.sleeps() }
+
+// TestWakesForLittleOnlyToRead looks at a real socket: a process that pauses is
+// not woken for what arrives, and one that reads is, however little it is.
+func TestWakesForLittleOnlyToRead(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	var socket net.Conn
+	var paused []int
+	wall := sleeper{clock.RealClock{}, func() { paused = append(paused, wakesAt(t, socket)) }}
+	d := Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+		socket, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		return socket, err
+	}, wall, func() time.Duration { return time.Hour })
+	conn, err := d(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sent := range "abc" {
+		if _, err := server.Write([]byte{byte(sent)}); err != nil {
+			t.Fatal(err)
+		}
+		got := []byte{0}
+		if _, err := conn.Read(got); err != nil || rune(got[0]) != sent {
+			t.Fatalf("got %q, %v, want %q", got, err, sent)
+		}
+		if size := wakesAt(t, socket); size != 1 {
+			t.Errorf("is woken for %d bytes when it reads, want 1", size)
+		}
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read([]byte{0}); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v at the end", err)
+	}
+	if len(paused) != 3 {
+		t.Errorf("paused %d times, want 3", len(paused))
+	}
+	for _, size := range paused {
+		if size < bufferSize/4 {
+			t.Errorf("is woken for %d bytes in a pause", size)
+		}
+	}
+}
+
+// wakesAt is how much has to arrive until the kernel wakes the process.
+func wakesAt(t *testing.T, conn net.Conn) (size int) {
+	t.Helper()
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var getErr error
+	if err := raw.Control(func(fd uintptr) {
+		size, getErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT)
+	}); err != nil || getErr != nil {
+		t.Fatal(err, getErr)
+	}
+	return size
+}
