@@ -50,11 +50,11 @@ func controllerConfig(base *rest.Config, writes *throttle.Throttle, wall clock.C
 	return config
 }
 
-// readPause is how long the operator lets gather what the server sends, when
-// writes take latency: short against that, because fewer writes are under way
-// meanwhile, and never long enough for anybody to notice.
+// readPause is how long what the server sends may gather, when a write takes
+// latency: within that, so that there are always writes under way, and never long
+// enough for anybody to notice.
 func readPause(latency time.Duration) time.Duration {
-	return min(latency/4, 10*time.Millisecond)
+	return min(latency/2, 15*time.Millisecond)
 }
 
 // checkCRDs makes sure that the kinds are served before anything waits for them.
