@@ -36,7 +36,8 @@ func restConfig(o *Options) (*rest.Config, error) {
 
 // controllerConfig is for the controllers: the throttle budgets their writes, so
 // client-go's own first-come-first-served limiter is off, and no write leaves
-// once the lease is gone. Answers and events are read at intervals.
+// once the lease is gone. Answers and events are read at intervals while it
+// writes; requests for the lease have a connection of their own, which is not.
 func controllerConfig(base *rest.Config, writes *throttle.Throttle, wall clock.Clock, wrap ...func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	config := rest.CopyConfig(base)
 	config.QPS = -1
@@ -51,8 +52,8 @@ func controllerConfig(base *rest.Config, writes *throttle.Throttle, wall clock.C
 }
 
 // readPause is how long what the server sends may gather, when a write takes
-// latency: within that, so that there are always writes under way, and never long
-// enough for anybody to notice.
+// latency: no longer than half of it, so that the server has always writes to work
+// on, and little against a state's time.
 func readPause(latency time.Duration) time.Duration {
 	return min(latency/2, 15*time.Millisecond)
 }

@@ -3,7 +3,7 @@
 // the process for each of hundreds of small frames a second.
 //
 // It keeps true: what is read is what was sent, in order; a read is put off by at
-// most the pause, and not at all when there is more to read than fits at once.
+// most the pause, and not at all after one that found a lot.
 package moderate
 
 import (
@@ -15,8 +15,13 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// bufferSize is how much is read at once: more than usually arrives in a pause.
-const bufferSize = 64 << 10
+const (
+	// bufferSize is how much is read at once: more than usually arrives in a pause.
+	bufferSize = 64 << 10
+	// lot is what a long answer fills in a pause, such as a list: about as much as
+	// a server sends before any of it is read.
+	lot = bufferSize * 3 / 4
+)
 
 // Dial makes connections, as in rest.Config.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -38,9 +43,9 @@ type connection struct {
 	net.Conn
 	clock clock.Clock
 	pause func() time.Duration
-	// last is when the last read ended; full, that it may have left something.
+	// last is when the last read ended; more, that it found a lot.
 	last   time.Time
-	full   bool
+	more   bool
 	unread []byte
 	buffer [bufferSize]byte
 }
@@ -58,13 +63,13 @@ func (c *connection) Read(p []byte) (int, error) {
 
 // fill waits for the end of the pause, and then for something to read.
 func (c *connection) fill() error {
-	if wait := c.pause() - c.clock.Since(c.last); wait > 0 && !c.full {
+	if wait := c.pause() - c.clock.Since(c.last); wait > 0 && !c.more {
 		c.wakeAt(bufferSize)
 		c.clock.Sleep(wait)
 		c.wakeAt(1)
 	}
 	n, err := c.Conn.Read(c.buffer[:])
-	c.last, c.full = c.clock.Now(), n == bufferSize
+	c.last, c.more = c.clock.Now(), n >= lot
 	c.unread = c.buffer[:n]
 	if n > 0 {
 		return nil // an error comes again with the next read
@@ -84,7 +89,7 @@ func (c *connection) wakeAt(size int) {
 	if err != nil {
 		return
 	}
-	// Where it fails the connection is closed, or only wakes more often.
+	// It fails on a connection that is closed, where nobody waits.
 	_ = raw.Control(func(fd uintptr) {
 		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, size)
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -54,18 +55,19 @@ func moderated(t *testing.T, s *script, pause time.Duration) (net.Conn, *clockte
 }
 
 func TestReadsBeginAPauseApart(t *testing.T) {
-	full := string(make([]byte, bufferSize))
+	zeroes := string(make([]byte, lot))
 	for name, tc := range map[string]struct {
 		first  string
 		pause  time.Duration
 		passed time.Duration
 		want   time.Duration
 	}{
-		"right after the first":  {first: "a", pause: pause, want: pause},
-		"within the pause":       {first: "a", pause: pause, passed: pause / 4, want: pause * 3 / 4},
-		"after the pause":        {first: "a", pause: pause, passed: pause},
-		"no pause":               {first: "a"},
-		"more than fits at once": {first: full, pause: pause},
+		"right after the first": {first: "a", pause: pause, want: pause},
+		"within the pause":      {first: "a", pause: pause, passed: pause / 4, want: pause * 3 / 4},
+		"after the pause":       {first: "a", pause: pause, passed: pause},
+		"no pause":              {first: "a"},
+		"after a lot":           {first: zeroes, pause: pause},
+		"after a little less":   {first: zeroes[1:], pause: pause, want: pause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, wall := moderated(t, &script{reads: []string{tc.first, "b"}}, tc.pause)
@@ -130,6 +132,33 @@ type sleeper struct {
 
 func (s sleeper) Sleep(time.Duration) { s.sleeps() }
 
+// socket notes how much has to arrive to wake its reader.
+type socket struct {
+	*net.TCPConn
+	t     *testing.T
+	reads []int
+}
+
+func (s *socket) Read(p []byte) (int, error) {
+	s.reads = append(s.reads, s.wakesAt())
+	return s.TCPConn.Read(p)
+}
+
+func (s *socket) wakesAt() (size int) {
+	s.t.Helper()
+	raw, err := s.SyscallConn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var getErr error
+	if err := raw.Control(func(fd uintptr) {
+		size, getErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT)
+	}); err != nil || getErr != nil {
+		s.t.Fatal(err, getErr)
+	}
+	return size
+}
+
 // TestWakesForLittleOnlyToRead looks at a real socket: a process that pauses is
 // not woken for what arrives, and one that reads is, however little it is.
 func TestWakesForLittleOnlyToRead(t *testing.T) {
@@ -138,12 +167,15 @@ func TestWakesForLittleOnlyToRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	var socket net.Conn
+	client := &socket{t: t}
 	var paused []int
-	wall := sleeper{clock.RealClock{}, func() { paused = append(paused, wakesAt(t, socket)) }}
+	wall := sleeper{clock.RealClock{}, func() { paused = append(paused, client.wakesAt()) }}
 	d := Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-		socket, err = (&net.Dialer{}).DialContext(ctx, network, address)
-		return socket, err
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err == nil {
+			client.TCPConn = conn.(*net.TCPConn)
+		}
+		return client, err
 	}, wall, func() time.Duration { return time.Hour })
 	conn, err := d(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
@@ -162,15 +194,15 @@ func TestWakesForLittleOnlyToRead(t *testing.T) {
 		if _, err := conn.Read(got); err != nil || rune(got[0]) != sent {
 			t.Fatalf("got %q, %v, want %q", got, err, sent)
 		}
-		if size := wakesAt(t, socket); size != 1 {
-			t.Errorf("is woken for %d bytes when it reads, want 1", size)
-		}
 	}
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Read([]byte{0}); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v at the end", err)
+	}
+	if want := []int{1, 1, 1, 1}; !slices.Equal(client.reads, want) {
+		t.Errorf("is woken for %v bytes when it reads, want %v", client.reads, want)
 	}
 	if len(paused) != 3 {
 		t.Errorf("paused %d times, want 3", len(paused))
@@ -180,20 +212,4 @@ func TestWakesForLittleOnlyToRead(t *testing.T) {
 			t.Errorf("is woken for %d bytes in a pause", size)
 		}
 	}
-}
-
-// wakesAt is how much has to arrive until the kernel wakes the process.
-func wakesAt(t *testing.T, conn net.Conn) (size int) {
-	t.Helper()
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var getErr error
-	if err := raw.Control(func(fd uintptr) {
-		size, getErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT)
-	}); err != nil || getErr != nil {
-		t.Fatal(err, getErr)
-	}
-	return size
 }

@@ -22,8 +22,8 @@ type limit struct {
 	max     float64
 	current float64
 	lastCut time.Time
-	// latency is the smoothed time to an answer, by the gain of 1/8 of TCP's
-	// round-trip time (RFC 6298).
+	// latency is the smoothed time to an answer, with the gain of TCP's round-trip
+	// time (RFC 6298), 1/8.
 	latency time.Duration
 }
 

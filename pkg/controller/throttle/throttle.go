@@ -126,11 +126,14 @@ func (t *Throttle) Usage() (limit, inFlight, waiting int) {
 	return t.limit.slots(), t.inFlight, t.waiting.Len()
 }
 
-// Latency is how long the server takes for a write, smoothed over the last dozen
-// or so; 0 before the first.
+// Latency is how long the writes under way will take, by the last dozen or so; 0
+// if there are none.
 func (t *Throttle) Latency() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.inFlight == 0 {
+		return 0
+	}
 	return t.limit.latency
 }
 

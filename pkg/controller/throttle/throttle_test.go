@@ -235,6 +235,7 @@ func TestLimitFollowsTheServer(t *testing.T) {
 
 func TestLatencyFollowsTheAnswers(t *testing.T) {
 	throttle, _ := newTest(Options{QPS: -1, MaxInFlight: 1})
+	release := acquire(t, throttle, epoch)
 	if got := throttle.Latency(); got != 0 {
 		t.Errorf("%s before any answer", got)
 	}
@@ -251,6 +252,10 @@ func TestLatencyFollowsTheAnswers(t *testing.T) {
 	throttle.Observe(http.StatusOK, 0)
 	if got := throttle.Latency().Round(time.Millisecond); got != 70*time.Millisecond {
 		t.Errorf("%s after one that took no time, want 70ms", got)
+	}
+	release()
+	if got := throttle.Latency(); got != 0 {
+		t.Errorf("%s with nothing under way", got)
 	}
 }
 
