@@ -60,8 +60,10 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// fencedLock moves the fence with each renewal, counted from when the request
-// was sent: others may count from when it arrived, which is later.
+// fencedLock moves the fence with each renewal, counted from the beginning of the
+// second in which it was made: others count from when they see one, which is
+// later, but client-go compares whole seconds, so that they may see only the
+// first of a second.
 type fencedLock struct {
 	resourcelock.Interface
 	fence    *fence
@@ -85,7 +87,7 @@ func (l *fencedLock) move(record resourcelock.LeaderElectionRecord, write func()
 	if err := write(); err != nil {
 		return err
 	}
-	l.fence.open(sent.Add(l.duration))
+	l.fence.open(sent.Add(l.duration - time.Duration(record.RenewTime.Nanosecond())))
 	return nil
 }
 

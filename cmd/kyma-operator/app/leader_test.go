@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	clocktesting "k8s.io/utils/clock/testing"
 )
@@ -40,6 +41,12 @@ func TestFence(t *testing.T) {
 		"past its end": {func(t *testing.T, l *fencedLock, c *clocktesting.FakePassiveClock) {
 			move(t, l, mine)
 			c.SetTime(c.Now().Add(lease))
+		}, false},
+		"others may have seen only an earlier renewal of that second": {func(t *testing.T, l *fencedLock, c *clocktesting.FakePassiveClock) {
+			late := mine
+			late.RenewTime = metav1.Time{Time: c.Now().Add(600 * time.Millisecond)}
+			move(t, l, late)
+			c.SetTime(c.Now().Add(lease - 600*time.Millisecond))
 		}, false},
 		"the renewal's answer came after a pause": {func(t *testing.T, l *fencedLock, c *clocktesting.FakePassiveClock) {
 			l.Interface = fakeLock{answer: func() error {

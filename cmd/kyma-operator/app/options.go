@@ -198,7 +198,8 @@ func (o *Options) validatePaths() error {
 	return nil
 }
 
-// validate checks what client-go would panic on.
+// validate checks what client-go would panic on, and that a leader that still may
+// renew is not behind its fence, which counts whole seconds.
 func (l *LeaderElection) validate() error {
 	if !l.Enabled {
 		return nil
@@ -208,8 +209,8 @@ func (l *LeaderElection) validate() error {
 		return usagef("--leader-elect-retry-period must be positive")
 	case float64(l.RenewDeadline) <= 1.2*float64(l.RetryPeriod):
 		return usagef("--leader-elect-renew-deadline must be above 1.2 times --leader-elect-retry-period")
-	case l.LeaseDuration <= l.RenewDeadline:
-		return usagef("--leader-elect-lease-duration must be above --leader-elect-renew-deadline")
+	case l.LeaseDuration < l.RenewDeadline+time.Second:
+		return usagef("--leader-elect-lease-duration must be at least a second above --leader-elect-renew-deadline")
 	case l.Namespace == "":
 		return usagef("--leader-elect-namespace must be given outside of a cluster")
 	case l.ID == "":

@@ -32,6 +32,7 @@ func TestBadFlags(t *testing.T) {
 		"no address":              {[]string{"--metrics-bind-address=here"}, "--metrics-bind-address"},
 		"no health address":       {[]string{"--health-probe-bind-address=:x"}, "--health-probe-bind-address"},
 		"lease shorter":           {[]string{"--leader-elect", "--leader-elect-namespace=a", "--leader-elect-lease-duration=5s"}, "--leader-elect-lease-duration"},
+		"lease hardly longer":     {[]string{"--leader-elect", "--leader-elect-namespace=a", "--leader-elect-lease-duration=7.9s"}, "--leader-elect-lease-duration"},
 		"renewal shorter":         {[]string{"--leader-elect", "--leader-elect-namespace=a", "--leader-elect-renew-deadline=400ms"}, "--leader-elect-renew-deadline"},
 		"no retry":                {[]string{"--leader-elect", "--leader-elect-namespace=a", "--leader-elect-retry-period=0s"}, "--leader-elect-retry-period"},
 		"lease without a place":   {[]string{"--leader-elect", "--leader-elect-namespace="}, "--leader-elect-namespace"},
