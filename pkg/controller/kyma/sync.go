@@ -57,15 +57,16 @@ func (c *Controller) plan(ky *v1alpha1.Kyma) (plan, error) {
 		return plan{}, err
 	}
 	version := c.Components.Version()
+	child := func(name string) cache.ObjectName { return cache.ObjectName{Namespace: ky.Namespace, Name: name} }
 	return makePlan(ky, view{
 		owned: owned,
 		written: func(name string) bool {
-			return c.children.writes.Behind(cache.ObjectName{Namespace: ky.Namespace, Name: name}, version)
+			return c.children.writes.Behind(child(name), version)
 		},
 		deleted: c.children.wasDeleted,
 		foreign: func(name string) bool {
 			// Not by the lister, which makes an error for each that is not there.
-			_, exists, err := c.Components.GetStore().GetByKey(ky.Namespace + "/" + name)
+			_, exists, err := c.Components.GetStore().GetByKey(child(name).String())
 			return exists && err == nil
 		},
 	}, c.options.Timeline), nil

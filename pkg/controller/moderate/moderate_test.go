@@ -36,22 +36,17 @@ func (s *script) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func dial(t *testing.T, d Dial) net.Conn {
-	t.Helper()
-	conn, err := d(t.Context(), "tcp", "server")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
 // moderated returns a connection that reads what the script says, and a clock
 // that is put forward by whoever sleeps.
 func moderated(t *testing.T, s *script, pause time.Duration) (net.Conn, *clocktesting.FakeClock) {
 	t.Helper()
 	wall := clocktesting.NewFakeClock(time.Unix(1000, 0))
 	dialer := Dialer(func(context.Context, string, string) (net.Conn, error) { return s, nil }, wall, func() time.Duration { return pause })
-	return dial(t, dialer), wall
+	conn, err := dialer(t.Context(), "tcp", "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, wall
 }
 
 func TestReadsBeginAPauseApart(t *testing.T) {
