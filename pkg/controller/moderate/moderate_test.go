@@ -127,29 +127,39 @@ type sleeper struct {
 
 func (s sleeper) Sleep(time.Duration) { s.sleeps() }
 
-// socket notes how much has to arrive to wake its reader.
-type socket struct {
+// watched notes how much has to arrive to wake its reader.
+type watched struct {
 	*net.TCPConn
 	t     *testing.T
 	reads []int
 }
 
-func (s *socket) Read(p []byte) (int, error) {
-	s.reads = append(s.reads, s.wakesAt())
-	return s.TCPConn.Read(p)
+func (w *watched) SyscallConn() (syscall.RawConn, error) {
+	raw, err := w.TCPConn.SyscallConn()
+	return watchedRaw{raw, w}, err
 }
 
-func (s *socket) wakesAt() (size int) {
-	s.t.Helper()
-	raw, err := s.SyscallConn()
+type watchedRaw struct {
+	syscall.RawConn
+	*watched
+}
+
+func (w watchedRaw) Read(f func(fd uintptr) bool) error {
+	w.reads = append(w.reads, w.wakesAt())
+	return w.RawConn.Read(f)
+}
+
+func (w *watched) wakesAt() (size int) {
+	w.t.Helper()
+	raw, err := w.TCPConn.SyscallConn()
 	if err != nil {
-		s.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	var getErr error
 	if err := raw.Control(func(fd uintptr) {
 		size, getErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT)
 	}); err != nil || getErr != nil {
-		s.t.Fatal(err, getErr)
+		w.t.Fatal(err, getErr)
 	}
 	return size
 }
@@ -162,7 +172,7 @@ func TestWakesForLittleOnlyToRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	client := &socket{t: t}
+	client := &watched{t: t}
 	var paused []int
 	wall := sleeper{clock.RealClock{}, func() { paused = append(paused, client.wakesAt()) }}
 	d := Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
