@@ -28,10 +28,12 @@ func TestReadPause(t *testing.T) {
 	}
 }
 
-// TestControllerConfig: the throttle sees writes, and the connection is one that
-// is read at intervals.
+// TestControllerConfig: the throttle sees writes, and the connection, HTTP/2 over
+// TLS, is moderated.
 func TestControllerConfig(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
 	defer server.Close()
 	writes := throttle.New(throttle.Options{QPS: -1, MaxInFlight: 1, Clock: clock.RealClock{}})
 	release, err := writes.TryAcquire()
@@ -51,6 +53,9 @@ func TestControllerConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	if resp.ProtoMajor != 2 {
+		t.Errorf("the server is asked by %s", resp.Proto)
+	}
 	if writes.Latency() == 0 {
 		t.Error("the throttle did not see the write")
 	}

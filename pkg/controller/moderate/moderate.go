@@ -35,11 +35,7 @@ func Dialer(dial Dial, clock clock.Clock, pause func() time.Duration) Dial {
 		if err != nil {
 			return nil, err
 		}
-		s, err := newSocket(conn)
-		if err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
+		s := newSocket(conn)
 		return &connection{socket: s, sender: newSender(s), clock: clock, pause: pause}, nil
 	}
 }
@@ -72,12 +68,19 @@ func (c *connection) Read(p []byte) (int, error) {
 
 // fill waits for the end of the pause, and then for something to read.
 func (c *connection) fill() error {
-	if wait := c.pause() - c.clock.Since(c.last); wait > 0 && !c.more {
+	pause := c.pause()
+	if wait := pause - c.clock.Since(c.last); wait > 0 && !c.more {
 		c.wakeAt(bufferSize)
 		c.clock.Sleep(wait)
 		c.wakeAt(1)
 	}
-	n, err := c.socket.Read(c.buffer[:])
+	read := c.socket.Read
+	if pause == 0 {
+		// With nothing under way no timer would wake Go's monitor thread soon, and
+		// without it the work that is read now is not interrupted for others.
+		read = c.Conn.Read
+	}
+	n, err := read(c.buffer[:])
 	c.last, c.more = c.clock.Now(), n >= lot
 	c.unread = c.buffer[:n]
 	if n > 0 {

@@ -164,33 +164,19 @@ func (w *watched) wakesAt() (size int) {
 	return size
 }
 
+func (w *watched) moderated(wall clock.Clock, pause time.Duration) *connection {
+	s := newSocket(w)
+	return &connection{socket: s, sender: newSender(s), clock: wall, pause: func() time.Duration { return pause }}
+}
+
 // TestWakesForLittleOnlyToRead looks at a real socket: a process that pauses is
 // not woken for what arrives, and one that reads is, however little it is.
 func TestWakesForLittleOnlyToRead(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	client := &watched{t: t}
+	socket, server := connect(t)
+	client := &watched{TCPConn: socket.Conn.(*net.TCPConn), t: t}
 	var paused []int
 	wall := sleeper{clock.RealClock{}, func() { paused = append(paused, client.wakesAt()) }}
-	d := Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err == nil {
-			client.TCPConn = conn.(*net.TCPConn)
-		}
-		return client, err
-	}, wall, func() time.Duration { return time.Hour })
-	conn, err := d(t.Context(), "tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	server, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := client.moderated(wall, time.Hour)
 	for _, sent := range "abc" {
 		if _, err := server.Write([]byte{byte(sent)}); err != nil {
 			t.Fatal(err)
@@ -216,5 +202,22 @@ func TestWakesForLittleOnlyToRead(t *testing.T) {
 		if size < bufferSize/4 {
 			t.Errorf("is woken for %d bytes in a pause", size)
 		}
+	}
+}
+
+// Go's monitor thread is woken when no timer of ours would.
+func TestReadsWithoutAPauseAreNetsOwn(t *testing.T) {
+	socket, server := connect(t)
+	client := &watched{TCPConn: socket.Conn.(*net.TCPConn), t: t}
+	conn := client.moderated(clock.RealClock{}, 0)
+	if _, err := server.Write([]byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	got := []byte{0}
+	if _, err := conn.Read(got); err != nil || got[0] != 'a' {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if len(client.reads) > 0 {
+		t.Error("the scheduler was passed by")
 	}
 }

@@ -1,18 +1,22 @@
 package moderate
 
 import (
-	"net"
+	"errors"
+	"io"
 	"runtime"
 	"sync"
+	"syscall"
 )
 
 // sender writes to a connection what was ready to be written together: the two
-// frames of a request, and the requests of all workers that have one. It is a part
-// of what a socket's own buffer is, and like it, it takes bytes that may never be
-// sent: the connection is closed then, and whoever waits for an answer learns it by
-// the end of what is read.
+// frames of a request, and the requests of all workers that have one.
+//
+// A write has ended when its bytes are taken, as with the buffer of a socket. That
+// they could not be sent is known by the end of what is read and by the next write's
+// error, and a write deadline is one for sending. Other than a socket's buffer, what
+// is not sent when the connection is closed is dropped, TLS's farewell with it.
 type sender struct {
-	conn net.Conn
+	conn io.WriteCloser
 
 	mu     sync.Mutex
 	room   sync.Cond
@@ -23,7 +27,7 @@ type sender struct {
 	err     error
 }
 
-func newSender(conn net.Conn) *sender {
+func newSender(conn io.WriteCloser) *sender {
 	s := &sender{conn: conn}
 	s.room.L = &s.mu
 	return s
@@ -80,6 +84,8 @@ func (s *sender) fail(err error) {
 	s.err = err
 	s.room.Broadcast()
 	s.mu.Unlock()
-	// Whoever reads has nothing to wait for any more.
-	_ = s.conn.Close()
+	// The kernel tells these two to whoever reads as well, after what has arrived.
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		_ = s.conn.Close()
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 )
@@ -67,7 +68,7 @@ func TestWritesOfManyAreSentOnceAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, client := net.Pipe()
 		conn := &connection{sender: newSender(client)}
-		const writers, each = 8, 1000
+		const writers, each = 8, 10_000
 		for w := range writers {
 			go func() {
 				for i := range each {
@@ -95,33 +96,40 @@ func TestWritesOfManyAreSentOnceAndInOrder(t *testing.T) {
 }
 
 func TestWriteWaitsForRoom(t *testing.T) {
-	for name, end := range map[string]error{"sent": nil, "failed": errors.New("broken pipe")} {
+	for name, end := range map[string]error{"sent": nil, "failed": errors.New("no buffer space")} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &peer{ends: make(chan error)}
 				conn := &connection{sender: newSender(server)}
+				full := strings.Repeat("b", bufferSize)
 				write(t, conn, "a")
 				synctest.Wait()
-				write(t, conn, strings.Repeat("b", bufferSize-1))
-				write(t, conn, "cc")
-				full, returned := error(nil), false
-				go func() {
-					_, full = io.WriteString(conn, "d")
-					returned = true
-				}()
+				write(t, conn, full)
+				ended := make(chan error, 2)
+				for range cap(ended) {
+					go func() {
+						_, err := io.WriteString(conn, "c")
+						ended <- err
+					}()
+				}
 				synctest.Wait()
-				if returned {
+				if len(ended) > 0 {
 					t.Error("a full buffer takes more")
 				}
 				server.ends <- end
 				synctest.Wait()
-				if !returned || !errors.Is(full, end) {
-					t.Errorf("waits after the end: %t, %v", !returned, full)
+				if len(ended) != cap(ended) {
+					t.Fatalf("%d of %d still wait at the end", cap(ended)-len(ended), cap(ended))
+				}
+				for range cap(ended) {
+					if err := <-ended; !errors.Is(err, end) {
+						t.Errorf("got %v, want %v", err, end)
+					}
 				}
 				if end == nil {
 					server.ends <- nil
 					server.ends <- nil
-					if got := strings.Join(server.got, ""); got != "a"+strings.Repeat("b", bufferSize-1)+"ccd" {
+					if got := strings.Join(server.got, ""); got != "a"+full+"cc" {
 						t.Errorf("sent %d bytes", len(got))
 					}
 				}
@@ -130,22 +138,33 @@ func TestWriteWaitsForRoom(t *testing.T) {
 	}
 }
 
-func TestFailedWriteClosesTheConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &peer{ends: make(chan error)}
-		conn := &connection{sender: newSender(server)}
-		write(t, conn, "a")
-		broken := errors.New("broken pipe")
-		server.ends <- broken
-		synctest.Wait()
-		if !server.closed {
-			t.Error("whoever reads would wait for ever")
-		}
-		if n, err := io.WriteString(conn, "b"); n != 0 || !errors.Is(err, broken) {
-			t.Errorf("the next write: %d, %v", n, err)
-		}
-		if len(server.got) != 1 {
-			t.Errorf("sent %q", server.got)
-		}
-	})
+func TestFailedWrite(t *testing.T) {
+	tests := map[string]struct {
+		err    error
+		closes bool
+	}{
+		"that nobody else is told":                {errors.New("no buffer space"), true},
+		"of a connection that the peer has reset": {&net.OpError{Op: "write", Err: syscall.ECONNRESET}, false},
+		"of one of which that is known already":   {&net.OpError{Op: "write", Err: syscall.EPIPE}, false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &peer{ends: make(chan error)}
+				conn := &connection{sender: newSender(server)}
+				write(t, conn, "a")
+				server.ends <- tc.err
+				synctest.Wait()
+				if server.closed != tc.closes {
+					t.Errorf("closes the connection: %t, want %t", server.closed, tc.closes)
+				}
+				if n, err := io.WriteString(conn, "b"); n != 0 || !errors.Is(err, tc.err) {
+					t.Errorf("the next write: %d, %v", n, err)
+				}
+				if len(server.got) != 1 {
+					t.Errorf("sent %q", server.got)
+				}
+			})
+		})
+	}
 }

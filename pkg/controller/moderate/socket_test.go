@@ -6,9 +6,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/kyma-incubator/kymactl/pkg/controller/internal/eventually"
 )
 
 // connect returns the two ends of a connection by the kernel.
@@ -29,10 +34,7 @@ func connect(t *testing.T) (*socket, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	s, err := newSocket(client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSocket(client)
 	if s.raw == nil {
 		t.Fatal("a connection of the kernel's is not seen as one")
 	}
@@ -87,7 +89,7 @@ func TestSocketErrors(t *testing.T) {
 			check := func(op string, err, want error) {
 				t.Helper()
 				var as *net.OpError
-				if !errors.Is(err, want) || !errors.As(err, &as) || as.Op != op {
+				if !errors.Is(err, want) || !errors.As(err, &as) || as.Op != op || strings.Contains(err.Error(), "raw") {
 					t.Errorf("%s: %v, want %v", op, err, want)
 				}
 			}
@@ -106,5 +108,55 @@ func TestSocketEnds(t *testing.T) {
 	}
 	if n, err := client.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("read %d, %v", n, err)
+	}
+}
+
+// What has arrived before a reset is read, as it is without gathering.
+func TestResetLeavesWhatHasArrived(t *testing.T) {
+	client, server := connect(t)
+	conn := &connection{socket: client, sender: newSender(client), clock: clock.RealClock{}, pause: func() time.Duration { return 0 }}
+	write(t, conn, "never read")
+	if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Write([]byte("answer")); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Close(); err != nil { // a reset, with bytes that were not read
+		t.Fatal(err)
+	}
+	for {
+		if _, err := conn.Write([]byte("a")); err != nil {
+			break
+		}
+	}
+	got := make([]byte, 6)
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "answer" {
+		t.Errorf("read %q, %v", got, err)
+	}
+}
+
+func TestCloseReleasesWhoeverWaitsForRoom(t *testing.T) {
+	client, _ := connect(t)
+	conn := &connection{socket: client, sender: newSender(client)}
+	ended := make(chan error)
+	go func() {
+		for {
+			if _, err := conn.Write(make([]byte, 1<<10)); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	eventually.True(t, "the kernel takes no more", func() bool {
+		conn.sender.mu.Lock()
+		defer conn.sender.mu.Unlock()
+		return len(conn.sender.unsent) >= bufferSize && conn.sender.sending
+	})
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v", err)
 	}
 }
