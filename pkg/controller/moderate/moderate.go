@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// bufferSize is how much is read at once: more than usually arrives in a pause.
+	// bufferSize is how much is read at once, more than usually arrives in a pause,
+	// and how much may wait to be sent.
 	bufferSize = 64 << 10
 	// lot is what a long answer fills in a pause, such as a list: about as much as
 	// a server sends before any of it is read.
@@ -28,7 +29,9 @@ const (
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Dialer returns connections that gather what is written, and whose reads begin at
-// least a pause after the one before has ended. The pause is asked for before each read; 0 is none.
+// least a pause after the one before has ended. The pause is asked for before each
+// read; 0 is none. A connection that has a file descriptor is read and written by it,
+// whatever its own methods do.
 func Dialer(dial Dial, clock clock.Clock, pause func() time.Duration) Dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

@@ -13,8 +13,8 @@ import (
 //
 // A write has ended when its bytes are taken, as with the buffer of a socket. That
 // they could not be sent is known by the end of what is read and by the next write's
-// error, and a write deadline is one for sending. Other than a socket's buffer, what
-// is not sent when the connection is closed is dropped, TLS's farewell with it.
+// error, and a write deadline is one for sending. Unlike a socket's buffer, what is not
+// sent when the connection is closed is dropped, TLS's farewell with it.
 type sender struct {
 	conn io.WriteCloser
 
