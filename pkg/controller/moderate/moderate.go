@@ -38,8 +38,7 @@ func Dialer(dial Dial, clock clock.Clock, pause func() time.Duration) Dial {
 		if err != nil {
 			return nil, err
 		}
-		s := newSocket(conn)
-		return &connection{socket: s, sender: newSender(s), clock: clock, pause: pause}, nil
+		return newConnection(conn, clock, pause), nil
 	}
 }
 
@@ -54,6 +53,11 @@ type connection struct {
 	more   bool
 	unread []byte
 	buffer [bufferSize]byte
+}
+
+func newConnection(conn net.Conn, clock clock.Clock, pause func() time.Duration) *connection {
+	s := newSocket(conn)
+	return &connection{socket: s, sender: newSender(s), clock: clock, pause: pause}
 }
 
 func (c *connection) Write(p []byte) (int, error) { return c.sender.write(p) }

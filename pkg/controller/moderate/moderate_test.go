@@ -165,8 +165,7 @@ func (w *watched) wakesAt() (size int) {
 }
 
 func (w *watched) moderated(wall clock.Clock, pause time.Duration) *connection {
-	s := newSocket(w)
-	return &connection{socket: s, sender: newSender(s), clock: wall, pause: func() time.Duration { return pause }}
+	return newConnection(w, wall, func() time.Duration { return pause })
 }
 
 // TestWakesForLittleOnlyToRead looks at a real socket: a process that pauses is

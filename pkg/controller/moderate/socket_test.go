@@ -114,7 +114,7 @@ func TestSocketEnds(t *testing.T) {
 // What has arrived before a reset is read, as it is without gathering.
 func TestResetLeavesWhatHasArrived(t *testing.T) {
 	client, server := connect(t)
-	conn := &connection{socket: client, sender: newSender(client), clock: clock.RealClock{}, pause: func() time.Duration { return 0 }}
+	conn := newConnection(client.Conn, clock.RealClock{}, func() time.Duration { return 0 })
 	write(t, conn, "never read")
 	if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestResetLeavesWhatHasArrived(t *testing.T) {
 
 func TestCloseReleasesWhoeverWaitsForRoom(t *testing.T) {
 	client, _ := connect(t)
-	conn := &connection{socket: client, sender: newSender(client)}
+	conn := newConnection(client.Conn, nil, nil)
 	ended := make(chan error)
 	go func() {
 		for {
